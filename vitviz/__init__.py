@@ -45,6 +45,7 @@ if TYPE_CHECKING:  # the public names, listed only here; `_public_modules` parse
         Temperature,
     )
     from .model.hooks import capture, edit
+    from .trace.batches import trace_batch
     from .trace.saved import open_trace
     from .trace.trace import Trace
     from .trace.vision_transformer import VisionTransformer

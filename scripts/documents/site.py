@@ -50,6 +50,7 @@ MODULES = {
         "analysis.classifier.features.features",
         "analysis.logit_lens",
         "analysis.predictions",
+        "analysis.scan.measure",
         "analysis.tokens",
         "analysis.training",
         "analysis.default_view",

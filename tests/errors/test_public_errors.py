@@ -27,6 +27,7 @@ from vitviz.analysis import (
 )
 from vitviz.analysis.ablation import sweep
 from vitviz.analysis.attribution import ClassTarget, SimilarityTarget, faithfulness
+from vitviz.analysis.scan import measure
 from vitviz.errors.arguments import shown
 from vitviz.model import hooks
 from vitviz.model.config import Resampling, RoPE
@@ -104,6 +105,7 @@ def calls(small, photo):
 
 NAMES = {
     "vitviz": vitviz,
+    "analysis.scan.measure": measure,
     "analysis.tokens": tokens,
     "analysis.attribution": attribution,
     "analysis.classifier": classifier,
@@ -152,7 +154,9 @@ ELSEWHERE = {  # what tests of their own drive, or is one of the others
     *(
         "vitviz.from_timm",
         "vitviz.open_head",
+        "vitviz.open_scan",
         "vitviz.open_trace",
+        "vitviz.scan",
         "analysis.attribution.explain",
         "analysis.classifier.fit_head",
         "analysis.attribution.register",
@@ -210,7 +214,7 @@ METHODS = {
     "images": "Preprocessing Preprocessing.for_channels Geometry.is_padding Geometry.patch_box as_picture check_size "
     "normalise prepare read_image",
     "trace": "trace trace_batch",
-    "vitviz": "from_timm open_head open_trace",
+    "vitviz": "from_timm open_head open_scan open_trace scan",
     "zoo": "can_reach_hub facts is_loaded load load_offered search shared",
 }
 METHODS = [f"{kind}.{name}".rstrip(".") for kind, names in METHODS.items() for name in names.split(" ")]

@@ -33,6 +33,17 @@ def test_two_images_are_decoded_at_once_and_the_others_wait(monkeypatch):
     assert max(most) == 2
 
 
+def test_more_are_decoded_at_once_where_they_are_let():
+    free = reading._decoding._value
+    with reading.decoders(5), reading.decoders(3):
+        assert all(reading._decoding.acquire(blocking=False) for _ in range(5))
+        for _ in range(5):
+            reading._decoding.release()
+    assert reading._decoding._value == free == 2
+    with reading.decoders(1):
+        assert reading._decoding._value == 2
+
+
 @pytest.mark.skipif(not os.path.exists("/proc/self/clear_refs"), reason="reads Linux's /proc")
 def test_four_small_files_of_large_images_take_no_more_memory_than_two():
     """2.5 kB of WebP with 64 megapixels and transparency: four at once would take 6.4 GB without limits."""

@@ -12,7 +12,7 @@ import torch
 from tests.support.facts import mentions
 from vitviz import HookError, capture, edit
 from vitviz.model import hooks
-from vitviz.model.hooks import HookPoint, between_blocks, without_hooks
+from vitviz.model.hooks import HookPoint, between_blocks, listen, without_hooks
 
 PIXELS = torch.randn(2, 3, 32, 48, generator=torch.Generator().manual_seed(5))
 LENGTHS = {
@@ -183,6 +183,21 @@ def test_captures_see_edits(small):
     with capture("norm") as outer, edit({"norm": torch.zeros_like}), capture("norm") as inner:
         run(small)
     assert outer["norm"].abs().max() == inner["norm"].abs().max() == 0
+
+
+def test_functions_are_called_with_edited_activations_and_change_nothing(small):
+    seen, ablated = [], {"blocks.1.resid_post": lambda x: x * 0}
+    with edit(ablated), listen({"blocks.*.resid_post": lambda x: seen.append(x.sum())}):
+        edited = run(small)
+    assert [bool(one) for one in seen] == [True, False, True]
+    with edit(ablated):
+        assert torch.equal(run(small), edited)
+    assert len(seen) == 3
+
+
+def test_listening_to_what_is_never_reached_is_an_error(small):
+    with pytest.raises(HookError, match="nothing"), listen({"nothing": print}):
+        run(small)
 
 
 def test_edits_run_in_order_and_nest(small):

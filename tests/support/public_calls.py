@@ -78,8 +78,21 @@ def public_calls(small, photo):
             "load": {"name": "digits"},
             "load_run": {"folder": "digits"},
             "open_head": None,  # needs a file: `methods`
+            "open_scan": None,  # needs a folder: `methods`
             "open_trace": None,  # needs a file: `methods`
             "patch_lens": {"trace": trace, "target": 0},
+            "scan": None,  # needs a folder: `methods`
+            "trace_batch": {
+                "model": small,
+                "images": [prepared],
+                "size": 16,
+                "fit": "crop",
+                "record": ("norm",),
+                "edits": [HeadAblation(0, 0)],
+                "batch_size": 2,
+                "workers": 1,
+                "return_errors": False,
+            },
             "training_curves": {
                 "run": training,
                 "image": safe.rgb,
@@ -110,6 +123,9 @@ def public_calls(small, photo):
             "fit": {"features": vectors, "labels": labels, "binary": False, "inverse_penalty": 1.0},
             "nearest_other": {"features": vectors, "labels": labels},
             "notes_on": {"result": cross_validate(vectors, labels), "appearances": vectors},
+        },
+        "analysis.scan.measure": {
+            "measure": {"model": small, "images": [prepared], "patch_tokens": [0], "head_statistics": True},
         },
         "analysis.tokens": {
             "attention_share": {"trace": trace, "layer": 0, "tokens": [0, 1]},

@@ -7,7 +7,7 @@ import torch
 from timm import create_model as timm_model
 
 from tests.support.heads import head_for
-from vitviz import LinearHead, VisionTransformer, from_timm, images, open_head, open_trace, zoo
+from vitviz import LinearHead, VisionTransformer, from_timm, images, open_head, open_scan, open_trace, scan, zoo
 from vitviz.model.edits import HeadAblation
 from vitviz.trace.passes import trace as whole_trace
 from vitviz.trace.passes import trace_batch
@@ -29,6 +29,7 @@ def methods(small, photo, checkpoint):
     saved_head = Path(checkpoint).with_name("it.safetensors")
     head.save(saved_head)
     fields = {name: getattr(head, name) for name in HEAD_FIELDS}
+    own = Path(checkpoint).with_name("scans")
     at = {"layer": 0, "head": 0, "query": 0}
     place = {"row": 0, "col": 0}
     return {
@@ -103,6 +104,29 @@ def methods(small, photo, checkpoint):
         "trace.trace_batch": (trace_batch, {"model": small, "images": [prepared]}),
         "vitviz.from_timm": (from_timm, {"model": timm_model("vit_tiny_patch16_224", depth=1)}),
         "vitviz.open_head": (open_head, {"path": saved_head}),
+        "vitviz.open_scan": (
+            lambda folder: open_scan(own / folder if isinstance(folder, str) else folder),
+            {"folder": scan(photo, small, own / "run").folder},
+        ),
+        "vitviz.scan": (
+            lambda out, **more: scan(out=_unused(own, out), **more),
+            {
+                "source": str(photo),
+                "model": small,
+                "out": "run",
+                "labels": "folders",
+                "patch_tokens": [0],
+                "size": 16,
+                "fit": "crop",
+                "batch_size": 1,
+                "shard_size": 1,
+                "workers": 1,
+                "resume": False,
+                "engine": "embedded",
+                "actors": 1,
+                "progress": None,
+            },
+        ),
         "vitviz.open_trace": (open_trace, {"path": saved, "model": small}),
         "zoo.can_reach_hub": (zoo.can_reach_hub, {"timeout": 0.1}),
         "zoo.facts": (zoo.facts, {"name": "vit_tiny_patch16_224.augreg_in21k_ft_in1k"}),
@@ -130,3 +154,8 @@ def methods(small, photo, checkpoint):
         "zoo.search": (zoo.search, {"text": "small", "limit": 3}),
         "zoo.shared": (zoo.shared, {"name": "digits", "progress": None}),
     }
+
+
+def _unused(folder: Path, name: object) -> object:
+    """Name of a new folder in a given one, if it is a name at all; an empty one stays empty."""
+    return folder / str(len([*folder.iterdir()])) / name if isinstance(name, str) and name else name

@@ -14,8 +14,10 @@ so predictions at middle layers may be artefacts of the lens (Belrose et al. 202
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import index as as_index
+from typing import overload
 
 import numpy as np
 import torch
@@ -95,19 +97,30 @@ class Lens:
         return int(differs[-1]) + 1 if len(differs) else 0
 
 
+@overload
+def lens(trace: Trace) -> Lens: ...
+
+
+@overload
+def lens(trace: Sequence[Trace]) -> list[Lens]: ...
+
+
 @typed
-def lens(trace: Trace) -> Lens:
+def lens(trace: Trace | Sequence[Trace]) -> Lens | list[Lens]:
     """Apply the logit lens to the residual stream at every depth.
 
     Depths are processed one at a time, with the shapes of a forward pass, so the last row is bit-identical to the
     model's output. If the trace has not recorded the residual stream (`residual_stream_names`), the model runs once.
 
     Args:
-        trace: trace of the image. Edits above the last block, made with `edit`, are not applied again.
+        trace: trace of the image. Edits above the last block, made with `edit`, are not applied again. A list of
+            traces gives a list of results.
 
     Raises:
         HookError: if the trace was made under an `edit` and the stream was not recorded.
     """
+    if not isinstance(trace, Trace):
+        return [lens(one) for one in trace]
     with plain_arithmetic(), without_hooks(), torch.no_grad(), edits_of(trace, POOL, "norm"):
         outputs = [_output(trace.model, stage[None])[0] for stage in torch.from_numpy(stream(trace))]
     return Lens(trace.model, _frozen(torch.stack(outputs)))

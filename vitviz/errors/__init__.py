@@ -13,7 +13,13 @@ class ArgumentError(VitvizError, ValueError):
 
 
 class ImageError(VitvizError):
-    """Invalid image: not an image, damaged, too large, or with an invalid size or fit."""
+    """Invalid image: not an image, damaged, too large, or with an invalid size or fit.
+
+    Attributes:
+        index: position of the image in the images given to `vitviz.trace_batch`, from 0; None elsewhere.
+    """
+
+    index: int | None = None
 
 
 class ModelError(VitvizError):

@@ -56,7 +56,23 @@ _SIGNATURES = {
 }
 
 # At most two decoders run at once, because each can take half a gigabyte.
-_decoding = threading.BoundedSemaphore(2)
+DECODERS = 2
+_decoding = threading.Semaphore(DECODERS)
+
+
+@contextmanager
+def decoders(count: int) -> Iterator[None]:
+    """Let this many decoders run at once in a `with` block, where the owner of the machine chose the images."""
+    more = range(max(0, count - DECODERS))
+    for _ in more:
+        _decoding.release()
+    try:
+        yield
+    finally:
+        for _ in more:
+            _decoding.acquire()
+
+
 _FORMAT_LIST = ", ".join(FORMATS[:-1]) + " or " + FORMATS[-1]
 _NO_MEMORY = "There is not enough memory to decode this image; reduce its size and try again."
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -10,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from ..errors import ImageError
-from ..images import Prepared, Preprocessing, Size, prepare, read_image
+from ..images import Prepared, Preprocessing, Size, normalise, prepare, read_image
 from ..model.config import ViTConfig
 from ..model.vit import ViT
 
@@ -18,6 +19,33 @@ MANY_PATCHES = 1024  # more are slow to explore, but allowed
 MAX_PATCHES = 16_384  # of an image, where others than the owner of the machine choose the size, as in files
 
 ImageSource = str | Path | bytes | Image.Image | Prepared | Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class ModelInput:
+    """Image that is ready for a model.
+
+    Attributes:
+        image: prepared image; None if a tensor was given.
+        pixels: normalised input of the model, float32 [channel, H, W].
+    """
+
+    image: Prepared | None
+    pixels: Tensor
+
+
+def model_input(model: ViT, image: ImageSource | ModelInput, size: Size | None, fit: str | None) -> ModelInput:
+    """Read, prepare and normalise an image for a model; an input that is ready is returned as it is.
+
+    Raises:
+        ImageError: if the image, the size or the fit is invalid.
+    """
+    if isinstance(image, ModelInput):
+        return image
+    if isinstance(image, Tensor):
+        return ModelInput(None, checked_tensor(image))
+    prepared = prepared_for(model, image, size, fit)
+    return ModelInput(prepared, torch.from_numpy(normalise(prepared.pixels, model.preprocessing)))
 
 
 def default_size(config: ViTConfig, preprocessing: Preprocessing | None = None) -> Size:

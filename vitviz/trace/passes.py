@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from functools import partial
+from itertools import chain
 
 import numpy as np
 import torch
@@ -12,14 +14,14 @@ from torch import Tensor
 
 from ..errors import ArgumentError, ImageError
 from ..errors.arguments import each_of_kind, of_kind
-from ..images import Size, normalise
+from ..images import Size
 from ..model.applied_edits import apply
 from ..model.config import POOL
 from ..model.edits import Edit
-from ..model.hooks import capture, edit, is_edited
+from ..model.hooks import capture, edit, is_edited, listen
 from ..model.precision import check_numbers, plain_arithmetic
 from ..model.vit import ViT
-from .inputs import ImageSource, checked_tensor, prepared_for
+from .inputs import ImageSource, ModelInput, model_input
 from .trace import Trace, _editing, _frozen
 
 
@@ -55,7 +57,7 @@ def trace(
         EditError: if an edit does not fit the model.
         ArgumentError: if `model` is not a model of vitviz, or `record` is not a list of names.
     """
-    return _traces(model, [image], size, fit, record, edits)[0]
+    return traces_of(model, [image], size, fit, record, edits)[0]
 
 
 @plain_arithmetic()
@@ -95,7 +97,7 @@ def trace_batch(
     images = list(images)
     if not images:
         raise ArgumentError("The argument 'images' is empty; give at least one image.")
-    return _traces(model, images, size, fit, record, edits)
+    return traces_of(model, images, size, fit, record, edits)
 
 
 @plain_arithmetic()
@@ -138,7 +140,7 @@ def edits_of(trace: Trace, *parts: str) -> AbstractContextManager[None]:
 
 def run(
     model: ViT,
-    images: Sequence[ImageSource],
+    images: Sequence[ImageSource | ModelInput],
     size: Size | None,
     fit: str | None,
     record: tuple[str, ...],
@@ -150,30 +152,29 @@ def run(
     Returns:
         The traces without recorded activations, and these as tensors by hook point, with batch axis.
     """
-    prepared = [None if isinstance(image, Tensor) else prepared_for(model, image, size, fit) for image in images]
-    pixels = [
-        checked_tensor(image) if one is None else torch.from_numpy(normalise(one.pixels, model.preprocessing))
-        for image, one in zip(images, prepared, strict=True)
-    ]
-    batch = _stacked(pixels)
+    inputs = [model_input(model, image, size, fit) for image in images]
+    batch = _stacked([one.pixels for one in inputs])
     grid = model.grid_of(batch)
     applied = apply(edits, model.config, grid)
-    names = [f"blocks.*.attn.{part}" for part in "qk"] + [f"{POOL}.k"] * (model.config.pooling == "attention")
+    names = {part: [f"blocks.{layer}.attn.{part}" for layer in range(model.config.depth)] for part in "qk"}
+    names["pool"] = [f"{POOL}.k"] * (model.config.pooling == "attention")
+    kept: dict[str, list[Tensor]] = {}
+    # Split by image within the pass: the memory of a batch is then used again by the next layer.
+    split = {name: partial(_keep, kept, name) for name in chain(*names.values())}
     begin = edit({"blocks.0.resid_pre": lambda x: x.detach().requires_grad_()}) if graph else nullcontext()
-    with torch.set_grad_enabled(graph), _editing(applied), begin, capture(*names, *record) as recorded:
+    with torch.set_grad_enabled(graph), _editing(applied), begin, listen(split), capture(*record) as recorded:
         outputs = model(batch)
-    queries, keys = (
-        list(zip(*(_split(recorded.pop(f"blocks.{i}.attn.{part}")) for i in range(model.config.depth)), strict=True))
-        for part in "qk"
-    )  # by image, then by layer
-    pool_keys = _split(recorded.pop(f"{POOL}.k")) if f"{POOL}.k" in recorded else [None] * len(images)
+    for name in kept:
+        recorded.pop(name, None)
+    queries, keys = (list(zip(*(kept[name] for name in names[part]), strict=True)) for part in "qk")  # image, layer
+    pool_keys = kept[f"{POOL}.k"] if names["pool"] else [None] * len(images)
     results = [
         Trace(
             model=model,
             grid=grid,
-            image=prepared[i],
+            image=inputs[i].image,
             output=_frozen(output.detach().clone()),
-            _input=pixels[i] if prepared[i] is None else None,
+            _input=inputs[i].pixels if inputs[i].image is None else None,
             _queries=queries[i],
             _keys=keys[i],
             _pool_keys=None if pool_keys[i] is None else pool_keys[i].contiguous(),
@@ -186,9 +187,10 @@ def run(
     return results, recorded
 
 
-def _traces(
+@plain_arithmetic()
+def traces_of(
     model: ViT,
-    images: Sequence[ImageSource],
+    images: Sequence[ImageSource | ModelInput],
     size: Size | None,
     fit: str | None,
     record: tuple[str, ...],
@@ -231,10 +233,10 @@ def _stacked(pixels: Sequence[Tensor]) -> Tensor:
     return torch.stack(list(pixels))
 
 
-def _split(batch: Tensor) -> list[Tensor]:
+def _keep(kept: dict[str, list[Tensor]], name: str, batch: Tensor) -> None:
     """Split a batch into tensors [...] that own their memory, so that none keeps the whole batch in memory."""
     samples = batch.detach().float()
-    return [samples[0]] if len(samples) == 1 else [sample.clone() for sample in samples]
+    kept[name] = [samples[0]] if len(samples) == 1 else [sample.clone() for sample in samples]
 
 
 def _as_array(batch: Tensor, index: int, copy: bool) -> np.ndarray:

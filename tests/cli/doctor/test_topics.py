@@ -16,7 +16,7 @@ from vitviz.cli.doctor.components import UI, check_app, check_files
 from vitviz.cli.doctor.hub import check_hub
 from vitviz.cli.doctor.machine import APP_MB, LIBRARY_MB, available_memory, check_memory
 from vitviz.cli.doctor.settings import check_checkpoints, check_settings
-from vitviz.cli.doctor.versions import check_versions
+from vitviz.cli.doctor.versions import check_extras, check_versions
 from vitviz.cli.doctor.weights import check_models
 from vitviz.zoo import SHIPPED, shipped
 
@@ -313,6 +313,32 @@ def test_a_package_that_is_missing_or_too_old(package, version, status, monkeypa
     (check,) = check_versions()
     assert (check.status, check.facts[package]) == (status, version)
     assert_mentions(check.advice, "pip install", f"{package}")
+
+
+@pytest.mark.parametrize(
+    ("package", "version", "statuses"),
+    [
+        ("duckdb", None, ["ok", "ok"]),
+        ("pyarrow", "1.0", ["warning", "ok"]),
+        ("ray", None, ["ok", "ok"]),
+    ],
+)
+def test_the_packages_of_an_extra(package, version, statuses, monkeypatch):
+    """Missing ones are an offer; outdated ones would fail."""
+    complete = list(check_extras())
+    assert [(check.status, check.advice) for check in complete] == [("ok", "")] * 2
+    installed = requirements.importlib.metadata.version
+
+    def changed(name):
+        if name == package and version is None:
+            raise PackageNotFoundError(name)
+        return version if name == package else installed(name)
+
+    monkeypatch.setattr(requirements.importlib.metadata, "version", changed)
+    checks = list(check_extras())
+    assert [check.status for check in checks] == statuses
+    (advice,) = (check.advice for check in checks if check.advice)
+    assert_mentions(advice, "pip install", package)
 
 
 def test_requirements_of_an_installed_package_are_in_its_metadata(tmp_path, monkeypatch):

@@ -1,8 +1,10 @@
 """Function `explain`, which runs any attribution method, and its result."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from inspect import signature
+from typing import overload
 
 import numpy as np
 import torch
@@ -15,6 +17,7 @@ from ...errors.progress import Progress
 from ...images import Prepared, Size
 from ...model.hooks import is_edited, without_hooks
 from ...model.precision import check_numbers, plain_arithmetic
+from ...trace.batches import trace_batch
 from ...trace.inputs import ImageSource, checked_tensor, prepared_for
 from ...trace.model_stub import check_same_model
 from ...trace.passes import is_recorded, trace_with_graph
@@ -36,7 +39,8 @@ class Attribution:
         method: name of the method, one of `METHODS`.
         target: label of the target; `""` for methods without a target (attention, rollout).
         parameters: all parameters of the method, defaults included.
-        seconds: run time, including the forward pass if no trace was given.
+        seconds: run time, including the forward pass if no trace was given. For a list of images that share forward
+            passes, these are not included.
         signed: whether the map may contain negative values.
         value: value of the target for this image, such as a logit, a difference of logits or a cosine; NaN for
             methods without a target.
@@ -57,9 +61,37 @@ class Attribution:
         return int(row), int(column)
 
 
+@overload
 def explain(
     model: VisionTransformer,
     image: ImageSource | Trace,
+    *,
+    method: str = ...,
+    target: AnyTarget | None = ...,
+    progress: Progress | None = ...,
+    size: Size | None = ...,
+    fit: str | None = ...,
+    **parameters: object,
+) -> Attribution: ...
+
+
+@overload
+def explain(
+    model: VisionTransformer,
+    image: Sequence[ImageSource | Trace],
+    *,
+    method: str = ...,
+    target: AnyTarget | None = ...,
+    progress: Progress | None = ...,
+    size: Size | None = ...,
+    fit: str | None = ...,
+    **parameters: object,
+) -> list[Attribution]: ...
+
+
+def explain(
+    model: VisionTransformer,
+    image: ImageSource | Trace | Sequence[ImageSource | Trace],
     *,
     method: str = "gradient_attention",
     target: AnyTarget | None = None,
@@ -67,7 +99,7 @@ def explain(
     size: Size | None = None,
     fit: str | None = None,
     **parameters: object,
-) -> Attribution:
+) -> Attribution | list[Attribution]:
     """Attribute a model's output to the patches of an image.
 
     The model is not changed and may be shared between threads. Each method is documented in its own module, with its
@@ -76,14 +108,15 @@ def explain(
     Args:
         model: the model.
         image: any input of `model.trace`, or a trace of this model, whose pixels are used unchanged. The edits of a
-            trace also apply to further passes of the method.
+            trace also apply to further passes of the method. A list of these gives a list of results, one after the
+            other; images whose method needs no gradients share forward passes.
         method: one of `METHODS`.
         target: a class index or name, or a `Target` such as `DifferenceTarget("cat", "dog")`. The default is the top-1
             class; for models without classes it is the projection on the image's own feature, which is 1 (not the
             cosine: it has its maximum there, and therefore no gradient). Attention and rollout have no target: it is
             checked and ignored.
         progress: callback of the slow methods (integrated gradients, occlusion), called with the number of steps done
-            and their total number; an exception in it stops the method.
+            and their total number (of each image, for a list); an exception in it stops the method.
         size: as in `model.trace`.
         fit: as in `model.trace`.
         **parameters: parameters of the method.
@@ -95,10 +128,15 @@ def explain(
         HookError: if the trace was made under an `edit`, or an edit is active, and the method runs the model again.
         VitvizError: if the method or a parameter is unknown, or a parameter has an invalid value.
     """
-    start = time.perf_counter()
     of_kind(model, VisionTransformer, "model")
     of_kind(progress, Progress | None, "progress")
     chosen = METHODS[one_of(method, tuple(METHODS), "method")]
+    if isinstance(image, list | tuple):
+        options = {"method": method, "target": target, "progress": progress, "size": size, "fit": fit, **parameters}
+        shares_passes = not chosen.by_layer and not any(isinstance(one, Trace) for one in image)
+        images = trace_batch(model, image, size=size, fit=fit) if shares_passes else image
+        return [explain(model, one, **options) for one in images]
+    start = time.perf_counter()
     settings = chosen.with_defaults(parameters)
     check_numbers(model)
     with plain_arithmetic(), torch.enable_grad():

@@ -93,8 +93,8 @@ def read_about(folder: Folder) -> dict[str, Any]:
         about = json.loads(folder.read(ABOUT))
     except FileNotFoundError as error:
         raise ScanError(f"There is no scan in {shown(str(folder))}; give a folder that vitviz scan wrote.") from error
-    except (OSError, ValueError) as error:
-        raise ScanError(f"The scan in {shown(str(folder))} cannot be read: its file {ABOUT} is damaged.") from error
+    except Exception as error:  # not JSON, or an error of the file system
+        raise ScanError(f"The scan in {shown(str(folder))} cannot be read; its file {ABOUT} is damaged.") from error
     parts = ("source", "model", "preprocessing", "settings", "versions")
     if (
         not isinstance(about, dict)

@@ -19,6 +19,11 @@ from ...trace.atomic_write import complete_file
 _PART = re.compile(r"\.(images|tokens)-\d+\.parquet\..*\.part|\.(run\.json|errors\.parquet)\..*\.part")
 
 
+def reason_of(error: Exception) -> str:
+    """Return what an error of a file system says, on one line."""
+    return getattr(error, "strerror", None) or " ".join(str(error).split())[:200] or type(error).__name__
+
+
 class Folder:
     """Folder of a scan.
 
@@ -31,10 +36,12 @@ class Folder:
 
     def __init__(self, address: str):
         self.address = address
+        if not address:
+            raise ScanError("The name of the folder is empty; give a folder for the scan.")
         try:
             self.fs, path = fsspec.core.url_to_fs(address)
         except (ImportError, ValueError) as error:
-            raise ScanError(f"The folder {shown_path(address)} cannot be used: {error}") from error
+            raise ScanError(f"The folder {shown_path(address)} cannot be used ({reason_of(error)}).") from error
         self.path = str(path).rstrip("/") or "/"
 
     def __str__(self) -> str:
@@ -50,12 +57,23 @@ class Folder:
         try:
             self.fs.invalidate_cache(self.path)
             return [posixpath.basename(path) for path in self.fs.ls(self.path, detail=False)]
-        except (FileNotFoundError, NotADirectoryError):
+        except FileNotFoundError:
             return []
+        except Exception as error:  # file systems raise errors of their own libraries
+            raise ScanError(f"The folder {shown_path(self.address)} cannot be read ({reason_of(error)}).") from error
 
     def make(self) -> None:
-        """Create the folder."""
-        self.fs.makedirs(self.path, exist_ok=True)
+        """Create the folder.
+
+        Raises:
+            ScanError: if that is not possible.
+        """
+        try:
+            self.fs.makedirs(self.path, exist_ok=True)
+        except Exception as error:
+            raise ScanError(
+                f"The folder {shown_path(self.address)} cannot be created ({reason_of(error)}); choose another one."
+            ) from error
 
     def at(self, name: str) -> str:
         """Return the path of a file in the folder for its file system."""

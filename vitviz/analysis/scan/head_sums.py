@@ -6,6 +6,7 @@ The values are those of `vitviz.analysis.attention.head_statistics`, which compu
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import lru_cache, partial
 from itertools import product
 
 import numpy as np
@@ -14,7 +15,7 @@ from torch import Tensor
 
 from ...model.config import POOL
 from ...model.vit import Attention, ViT
-from ..attention import patch_distances, row_entropy
+from ..attention import patch_distances
 from ..attribution.readout_weights import pooled_tokens
 
 # Weights of a block of queries. On the CPU they stay in the processor's cache from the scores to the last sum; a GPU
@@ -24,53 +25,45 @@ LARGE_BLOCK = 2**25
 
 
 class HeadSums:
-    """Sums over the attention weights of a batch; functions that a forward pass calls fill them.
+    """Sums over the attention weights of a batch; functions that a forward pass calls compute them."""
 
-    Attributes:
-        distance: mean attention distance [image, layer, head], pixels of the input.
-        entropy: mean attention entropy [image, layer, head], bits; not filled for differential attention.
-        prefix: mean attention of the patches to each prefix token [image, layer, head, token].
-    """
-
-    def __init__(self, model: ViT, grid: tuple[int, int], count: int):
-        self.model, self.grid, config = model, grid, model.config
-        shape = (count, config.depth, config.num_heads)
-        self.distance, self.entropy = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
-        self.prefix = np.zeros((*shape, config.num_prefix_tokens), np.float32)
+    def __init__(self, model: ViT, grid: tuple[int, int]):
+        self.model, self.grid = model, grid
+        self._layers: list[Tensor] = []  # [image, head, 2 + prefix]: distance, entropy, weights of each prefix token
         self._queries: Tensor | None = None
-        self._buffer: Tensor | None = None
-        self._distances: Tensor | None = None
+        self._buffers: Tensor | None = None
+
+    def means(self) -> np.ndarray:
+        """Return means over the patches as queries, float32 [image, layer, head, 2 + prefix].
+
+        They are the attention distance in pixels of the input, the entropy in bits (0 for differential attention), and
+        the attention to each prefix token.
+        """
+        return (torch.stack(self._layers, dim=1) / (self.grid[0] * self.grid[1])).cpu().numpy()
 
     def functions(self) -> dict[str, Callable[[Tensor], None]]:
         """Return the functions for `vitviz.model.hooks.listen`, by hook point."""
         functions = {}
         for layer in range(self.model.config.depth):
             functions[f"blocks.{layer}.attn.q"] = self._keep
-            functions[f"blocks.{layer}.attn.k"] = lambda k, layer=layer: self._layer(layer, k)
+            functions[f"blocks.{layer}.attn.k"] = partial(self._layer, self.model.blocks[layer].attn)
         return functions
 
     def _keep(self, q: Tensor) -> None:
         self._queries = q
 
-    def _layer(self, layer: int, k: Tensor) -> None:
+    def _layer(self, attn: Attention, k: Tensor) -> None:
         q, self._queries = self._queries.detach().float(), None
         k, prefix = k.detach().float(), self.model.config.num_prefix_tokens
-        attn = self.model.blocks[layer].attn
         bias = attn.bias(self.grid, slice(prefix, None))
         bias = None if bias is None else bias.detach().float()
-        distances = self._distances_on(q.device)
-        patches = q.shape[-2] - prefix
-        sums = q.new_zeros(*q.shape[:2], 2 + prefix)  # image head (distance, entropy, each prefix token)
-        for images, rows in blocks(q.shape[0], q.shape[1], patches, q.shape[-2], q.device.type):
+        distances = _distances(self.grid, self.model.config.patch_size, q.device)
+        sums = q.new_zeros(*q.shape[:2], 2 + prefix)
+        for images, rows in blocks(q.shape[0], q.shape[1], q.shape[2] - prefix, q.shape[2], q.device.type):
             queries = q[images, :, prefix:][:, :, rows]
-            part = sums[images].flatten(0, 1)
+            part = sums[images].flatten(0, 1)  # a view
             self._add(part, attn, queries, k[images], None if bias is None else bias[:, rows], distances[rows])
-        means = (sums / patches).cpu().numpy()
-        self.distance[:, layer], self.entropy[:, layer], self.prefix[:, layer] = (
-            means[..., 0],
-            means[..., 1],
-            means[..., 2:],
-        )
+        self._layers.append(sums)
 
     def _add(self, sums: Tensor, attn: Attention, q: Tensor, k: Tensor, bias: Tensor | None, distances: Tensor) -> None:
         """Add the sums over a block of queries to [image x head, 2 + prefix]."""
@@ -78,45 +71,40 @@ class HeadSums:
         if self.model.config.differential:
             weights = attn.weights_of(q, k, bias).flatten(0, 1)
             among_patches = weights[..., prefix:].abs()
+            product = torch.empty_like(among_patches)
         else:
-            weights, entropy = self._weigh(attn, q, k, bias)
-            among_patches = weights[..., prefix:]
+            weights, scores, entropy = self._weigh(attn, q, k, bias)
+            among_patches, product = weights[..., prefix:], scores[..., prefix:]
             sums[:, 1] += entropy.sum(dim=-1)
-        # [query, image x head, key] @ [query, key, 2]: the weighted distances, and the weights that they are divided by
-        weighted, total = torch.bmm(among_patches.transpose(0, 1), distances).unbind(-1)
-        sums[:, 0] += (weighted / total).sum(dim=0)
+        weighted = torch.mul(among_patches, distances, out=product).sum(dim=-1)
+        sums[:, 0] += (weighted / among_patches.sum(dim=-1)).sum(dim=-1)
         sums[:, 2:] += weights[..., :prefix].sum(dim=1)
 
-    def _weigh(self, attn: Attention, q: Tensor, k: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Return attention weights [image x head, query, key] in reused memory, and the entropy of each row in bits."""
-        count = len(q)
-        q, k = (q * attn.scale).flatten(0, 1), k.flatten(0, 1)
-        weights = self._memory((*q.shape[:2], k.shape[1]), q)
-        torch.bmm(q, k.mT, out=weights)
+    def _weigh(self, attn: Attention, q: Tensor, k: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+        """Compute attention weights in reused memory.
+
+        Returns:
+            Weights [image x head, query, key], memory of the same shape without meaning, and the entropy of each row in
+            bits.
+        """
+        shape = (q.shape[0] * q.shape[1], q.shape[2], k.shape[2])
+        scores, weights = self._memory(shape, q)
+        torch.bmm((q * attn.scale).flatten(0, 1), k.flatten(0, 1).mT, out=scores)
         if bias is not None:
-            weights += bias.repeat(count, 1, 1)
-            torch.softmax(weights, dim=-1, out=weights)
-            return weights, row_entropy(weights)
-        # H = log sum exp(s) - sum w s. Neither needs the scores once they are overwritten by the weights: the largest
-        # weight is exp(largest score - log sum exp(s)), and sum w s = q . sum w k.
-        largest = weights.amax(dim=-1)
-        torch.softmax(weights, dim=-1, out=weights)
-        log_sum = largest - weights.amax(dim=-1).log()
-        mean_score = (q * torch.bmm(weights, k)).sum(dim=-1)
-        return weights, (log_sum - mean_score).clamp_min(0) / np.log(2)
+            scores += bias.repeat(len(q), 1, 1)
+        torch.softmax(scores, dim=-1, out=weights)
+        # H = log sum exp(s) - sum w s, without a logarithm of each weight. The largest weight gives the first term: it
+        # is exp(largest score - log sum exp(s)).
+        log_sum = scores.amax(dim=-1) - weights.amax(dim=-1).log()
+        entropy = log_sum - scores.mul_(weights).sum(dim=-1)
+        return weights, scores, entropy.clamp_min(0) / np.log(2)
 
-    def _memory(self, shape: tuple[int, int, int], like: Tensor) -> Tensor:
+    def _memory(self, shape: tuple[int, int, int], like: Tensor) -> tuple[Tensor, Tensor]:
         size = shape[0] * shape[1] * shape[2]
-        if self._buffer is None or len(self._buffer) < size:
-            self._buffer = like.new_empty(size)
-        return self._buffer[:size].view(shape)
-
-    def _distances_on(self, device: torch.device) -> Tensor:
-        """Return the distances of patches with ones beside them, [query patch, key patch, 2]."""
-        if self._distances is None:
-            distances = torch.from_numpy(patch_distances(self.grid, self.model.config.patch_size))
-            self._distances = torch.stack([distances, torch.ones_like(distances)], dim=-1).to(device)
-        return self._distances
+        if self._buffers is None or self._buffers.shape[1] < size:
+            self._buffers = like.new_empty(2, size)
+        scores, weights = (buffer[:size].view(shape) for buffer in self._buffers)
+        return scores, weights
 
 
 class PooledAttention:
@@ -173,3 +161,9 @@ def blocks(images: int, heads: int, queries: int, keys: int, device: str) -> Ite
     steps = product(range(0, images, at_once), range(0, queries, rows))
     for image, row in steps:
         yield slice(image, min(image + at_once, images)), slice(row, min(row + rows, queries))
+
+
+@lru_cache(maxsize=2)
+def _distances(grid: tuple[int, int], patch: int, device: torch.device) -> Tensor:
+    """Return the distances of patches, float32 [query patch, key patch], in pixels; cached, must not be changed."""
+    return torch.from_numpy(patch_distances(grid, patch)).to(device)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import io
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
@@ -15,6 +14,7 @@ from PIL import Image
 
 from ...errors import ImageError, VitvizError
 from ...images import Prepared, Preprocessing, Size, prepare, read_image
+from ...trace.ahead import map_ahead
 from .sources.source import Item
 
 THUMBNAIL_SIDE = 96  # pixels, of the longer side
@@ -112,18 +112,11 @@ def _thumbnail(rgb: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
-def ahead(
-    function: Callable[[Item], Loaded | Failure], items: Iterable[Item], workers: int, most: int
-) -> Iterator[Loaded | Failure]:
-    """Apply a function to items in threads, at most `most` items ahead, and yield the results in order."""
-    waiting: deque[Future] = deque()
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="vitviz-scan")
-    try:
-        for item in items:
-            waiting.append(pool.submit(function, item))
-            if len(waiting) >= most:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:
-        pool.shutdown(cancel_futures=True)
+def load_ahead(items: Iterable[Item], wanted: Input, workers: int, ahead: int) -> Iterator[Loaded | Failure]:
+    """Read images in threads, at most `ahead` of them before they are asked for, and yield them in order."""
+    with closing(map_ahead(partial(load, wanted=wanted), items, workers, ahead)) as futures:
+        for future in futures:
+            image = future.result()
+            del future  # it would keep the image while the caller works
+            yield image
+            del image

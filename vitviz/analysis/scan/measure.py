@@ -13,12 +13,12 @@ from torch import Tensor
 from ...errors import ArgumentError, ImageError, ModelError
 from ...errors.arguments import checked_index, each_of_kind, typed
 from ...errors.brief import brief
-from ...images import Prepared, normalise
+from ...images import Prepared
 from ...model.config import POOL
 from ...model.hooks import capture, listen, without_hooks
 from ...model.precision import check_numbers, plain_arithmetic
 from ...model.vit import ViT
-from ...trace.inputs import prepared_for
+from ...trace.inputs import ModelInput, model_input
 from ..tokens.token_norms import outliers_in
 from .head_sums import HeadSums, PooledAttention
 
@@ -63,7 +63,7 @@ class Measurements:
 @plain_arithmetic()
 def measure(
     model: ViT,
-    images: Sequence[Prepared],
+    images: Sequence[Prepared | ModelInput],
     *,
     patch_tokens: Sequence[int] = (),
     head_statistics: bool = True,
@@ -76,7 +76,8 @@ def measure(
 
     Args:
         model: model to run.
-        images: images prepared for the model, of one grid.
+        images: images prepared for the model, of one grid; or inputs from `vitviz.trace.batches.input_batches`, which
+            threads have normalised already.
         patch_tokens: indices of the layers whose patch tokens are returned, from 0; negative ones count from the end.
         head_statistics: compute the statistics of the heads, which take most of the time beside the pass.
 
@@ -90,7 +91,7 @@ def measure(
     layers = [checked_index(layer, config.depth, "layer") for layer in patch_tokens]
     batch, grid = _batch(model, images)
     check_numbers(model)
-    sums = HeadSums(model, grid, len(images)) if head_statistics else None
+    sums = HeadSums(model, grid) if head_statistics else None
     pooled = PooledAttention(model, grid)
     last = f"blocks.{config.depth - 1}.resid_post"
     names = {last, *(f"blocks.{layer}.resid_post" for layer in layers)}
@@ -115,21 +116,20 @@ def measure(
     )
 
 
-def _batch(model: ViT, images: Sequence[Prepared]) -> tuple[Tensor, tuple[int, int]]:
+def _batch(model: ViT, images: Sequence[Prepared | ModelInput]) -> tuple[Tensor, tuple[int, int]]:
     """Return the input of the model, [image, channel, H, W], and its grid."""
-    each_of_kind(images, Prepared, "images")
+    each_of_kind(images, Prepared | ModelInput, "images")
     if not len(images):
         raise ArgumentError("The argument 'images' is empty; give at least one image.")
-    prepared = [prepared_for(model, image, None, None) for image in images]
-    sizes = sorted({one.pixels.shape[:2] for one in prepared})
+    pixels = [model_input(model, image, None, None).pixels for image in images]
+    sizes = sorted({tuple(one.shape[1:]) for one in pixels})
     if len(sizes) > 1:
         first, other = (f"{height} x {width}" for height, width in sizes[:2])
         raise ImageError(
             f"The images of a batch must have one input size, but there are {first} and {other}; measure images of one "
             "size at a time."
         )
-    pixels = np.stack([normalise(one.pixels, model.preprocessing) for one in prepared])
-    batch = torch.from_numpy(pixels)
+    batch = torch.stack(pixels)
     return batch, model.grid_of(batch)
 
 
@@ -144,14 +144,16 @@ def _statistics(model: ViT, sums: HeadSums | None) -> dict[str, np.ndarray | Non
     """Return the statistics of the heads by name."""
     if sums is None:
         return dict.fromkeys(("distance", "entropy", "to_class_token", "to_registers"))
-    config, first = model.config, int(model.config.class_token)
+    config, means = model.config, sums.means()
+    distance, entropy, prefix = means[..., 0], means[..., 1], means[..., 2:]
     has_registers = config.num_registers > 0 and config.pooling != "distilled"
-    return {
-        "distance": sums.distance,
-        "entropy": None if config.differential else sums.entropy,
-        "to_class_token": np.ascontiguousarray(sums.prefix[..., 0]) if config.class_token else None,
-        "to_registers": sums.prefix[..., first:].sum(axis=-1) if has_registers else None,
+    statistics = {
+        "distance": distance,
+        "entropy": None if config.differential else entropy,
+        "to_class_token": prefix[..., 0] if config.class_token else None,
+        "to_registers": prefix[..., int(config.class_token) :].sum(axis=-1) if has_registers else None,
     }
+    return {name: None if one is None else np.ascontiguousarray(one) for name, one in statistics.items()}
 
 
 def _outliers(model: ViT, tokens: Tensor) -> tuple[np.ndarray, ...]:

@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from ...errors import ArgumentError, ScanError
-from ...errors.arguments import at_least, checked_index, each_of_kind, one_of, shown
+from ...errors import ArgumentError, ImageError, ScanError
+from ...errors.arguments import at_least, checked_index, each_of_kind, one_of, shown, whole
 from ...errors.progress import Progress
 from ...images import FITS, Size, check_size
 from ...trace.inputs import default_size
@@ -28,6 +28,7 @@ from .worker import Engine, Settings, Shard, Worker
 
 BATCH_SIZES = {"cpu": 8}  # images in a pass of the model, by device
 OTHER_BATCH_SIZE = 64
+MOST_WORKERS = 1000  # threads
 
 
 @dataclass
@@ -71,8 +72,8 @@ class Plan:
             done += images
             progress(done, self.count)
 
-        progress(done, self.count)
         write_about(folder, self.about | {"state": RUNNING, "finished": None, "rate": None})
+        progress(done, self.count)
         yield from engine(self.worker, self.missing, count)
         seconds = time.monotonic() - began
         self.failed = _write_errors(folder, self._shards())
@@ -117,7 +118,7 @@ def plan_scan(
     layers = _layers(patch_tokens, model)
     size = default_size(model.config, model.preprocessing) if size is None else size
     check_size(size, model.config.patch_size)
-    fit = model.preprocessing.fit if fit is None else one_of(fit, FITS, "fit")
+    fit = model.preprocessing.fit if fit is None else one_of(fit, FITS, "fit", ImageError)
     if batch_size is None:
         batch_size = BATCH_SIZES.get(next(model.parameters()).device.type, OTHER_BATCH_SIZE)
     settings = Settings(
@@ -126,7 +127,7 @@ def plan_scan(
         layers,
         at_least(batch_size, 1, "The size of a batch"),
     )
-    workers = default_workers() if workers is None else at_least(workers, 1, "The number of workers")
+    workers = default_workers() if workers is None else whole(workers, 1, MOST_WORKERS, "The number of workers")
     folder = Folder(out)
     names = folder.names()
     if not resume and (ABOUT in names or any(shard_of(name) is not None for name in names)):

@@ -30,7 +30,7 @@ def scan(
     resume: bool = False,
     engine: Literal["embedded", "ray"] = "embedded",
     actors: int | None = None,
-    progress: Progress = silent,
+    progress: Progress | None = None,
 ) -> Scan:
     """Run a model on all images of a data set, and write features, predictions and head statistics to a folder.
 
@@ -88,6 +88,6 @@ def scan(
         workers=workers,
         resume=resume,
     )
-    for _ in plan.run(run, progress):
+    for _ in plan.run(run, progress or silent):
         pass
     return open_scan(out)

@@ -8,16 +8,16 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import groupby, islice
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ...errors import ModelError, ScanError
+from ...images.reading import decoders
 from ...trace.vision_transformer import VisionTransformer
 from .folder import Folder
-from .loading import Failure, Input, Loaded, ahead, load
+from .loading import Failure, Input, Loaded, load_ahead
 from .measure import Measurements, measure
 from .rows import image_rows, token_rows
 from .schema import ERRORS_KEY, IMAGES, TOKENS, images_file, tokens_file
@@ -93,8 +93,8 @@ class Worker:
         """
         began = time.monotonic()
         most = self.threads + WINDOW * self.settings.batch_size
-        read = ahead(partial(load, wanted=self.settings.input), self._items(shards), self.threads, most)
-        with closing(read):
+        read = load_ahead(self._items(shards), self.settings.input, self.threads, most)
+        with closing(read), decoders(self.threads):
             for number, images in groupby(read, self._shard_of):
                 shard = self._write(number, images, progress or _ignore)
                 yield replace(shard, seconds=time.monotonic() - began)

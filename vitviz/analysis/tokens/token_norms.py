@@ -7,7 +7,9 @@ et al. 2024, "Vision Transformers Need Registers", https://arxiv.org/abs/2309.16
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import overload
 
 import numpy as np
 
@@ -45,12 +47,23 @@ class Outliers:
     num_stds: float
 
 
+@overload
+def stream(trace: Trace) -> np.ndarray: ...
+
+
+@overload
+def stream(trace: Sequence[Trace]) -> list[np.ndarray]: ...
+
+
 @typed
-def stream(trace: Trace) -> np.ndarray:
+def stream(trace: Trace | Sequence[Trace]) -> np.ndarray | list[np.ndarray]:
     """Return the residual stream before the first block and after each block, float32 [1 + layer, token, D].
 
-    Takes one forward pass, unless the trace has recorded it, and 4 x (1 + layers) x tokens x D bytes.
+    Takes one forward pass, unless the trace has recorded it, and 4 x (1 + layers) x tokens x D bytes. A list of traces
+    gives a list of arrays.
     """
+    if not isinstance(trace, Trace):
+        return [stream(one) for one in trace]
     names = residual_stream_names(trace.layers)
     activations = trace.activations(*names)
     return np.stack([activations[name] for name in names])
@@ -62,12 +75,24 @@ def norms(stages: np.ndarray) -> np.ndarray:
     return np.linalg.norm(array(stages, "..., token, D", "Tokens", finite=False), axis=-1).astype(np.float32)
 
 
+@overload
+def outliers(trace: Trace, layer: int, times: float = TIMES, num_stds: float = NUM_STDS) -> Outliers: ...
+
+
+@overload
+def outliers(
+    trace: Sequence[Trace], layer: int, times: float = TIMES, num_stds: float = NUM_STDS
+) -> list[Outliers]: ...
+
+
 @typed
-def outliers(trace: Trace, layer: int, times: float = TIMES, num_stds: float = NUM_STDS) -> Outliers:
+def outliers(
+    trace: Trace | Sequence[Trace], layer: int, times: float = TIMES, num_stds: float = NUM_STDS
+) -> Outliers | list[Outliers]:
     """Find the patches with unusually large norms after a layer; see `outliers_in` for the rule.
 
     Args:
-        trace: trace of the image.
+        trace: trace of the image. A list of traces gives a list of results.
         layer: layer index, from 0; -1 for the last.
         times: as in `outliers_in`.
         num_stds: as in `outliers_in`.
@@ -75,6 +100,8 @@ def outliers(trace: Trace, layer: int, times: float = TIMES, num_stds: float = N
     Raises:
         IndexError: if the layer is out of range.
     """
+    if not isinstance(trace, Trace):
+        return [outliers(one, layer, times, num_stds) for one in trace]
     layer = checked_index(layer, trace.layers, "layer")
     return outliers_in(norms(trace.tokens(layer)), trace.prefix, times, num_stds)
 

@@ -14,6 +14,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 from ....errors import ScanError
 from ....errors.arguments import one_of, shown_path
+from ..folder import reason_of
 from .files import folder_of_images, images_of_list, images_of_pattern, in_order, matching
 from .shards import Shards
 from .source import Item, Source
@@ -44,16 +45,18 @@ def open_source(address: str, labels: Labels | None = None) -> Source:
     """
     if labels is not None:
         one_of(labels, get_args(Labels), "kind of labels", ScanError)
+    if not address:
+        raise ScanError("The name of the source is empty; give a folder, a pattern or a file.")
     try:
         source = _opened(address, labels)
     except ScanError:
         raise
     except (ImportError, ValueError) as error:  # a protocol that is unknown, or needs another package
-        raise ScanError(f"The source {shown_path(_public(address))} cannot be opened: {error}") from error
+        raise ScanError(f"The source {shown_path(_public(address))} cannot be opened ({reason_of(error)}).") from error
     except Exception as error:  # file systems raise errors of their own libraries
-        reason = getattr(error, "strerror", None) or type(error).__name__
         raise ScanError(
-            f"The source {shown_path(_public(address))} cannot be read ({reason}); check its name and permissions."
+            f"The source {shown_path(_public(address))} cannot be read ({reason_of(error)}); check its name and "
+            "permissions."
         ) from error
     if not len(source):
         raise ScanError(

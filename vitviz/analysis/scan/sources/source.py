@@ -83,7 +83,9 @@ def is_inside(name: str) -> bool:
 def is_image_name(name: str) -> bool:
     """Return True for the relative path of an image that is not hidden, by its name."""
     parts = name.split("/")
-    return name.lower().endswith(SUFFIXES) and not any(part.startswith(".") for part in parts if part != ".")
+    return name.lower().endswith(SUFFIXES) and not any(
+        part.startswith(".") for part in parts if part not in (".", "..")
+    )
 
 
 def first_folder(name: str) -> str | None:
