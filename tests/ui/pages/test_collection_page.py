@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -226,3 +227,11 @@ def test_selections_of_browsers_are_checked(sent, area, number, monkeypatch):
     monkeypatch.setattr("streamlit.session_state", {"map": sent})
     assert selections.area("map") == area
     assert selections.clicked("map") == number
+
+
+def test_missing_packages_are_said_in_a_sentence(runs, monkeypatch):
+    monkeypatch.setitem(sys.modules, "duckdb", None)
+    app = opened("collection")
+    assert not app.exception
+    assert "vitviz[data]" in app.error[0].value
+    assert not opened("explore").exception
