@@ -18,7 +18,7 @@ from tests.browser.explorer_page import ExplorerPage
 from tests.browser.layout import PATIENCE, go_to, settled
 from tests.browser.test_own_image import assert_looked_at, picture
 from tests.support.nginx import Proxy, Request, running_proxy
-from vitviz.ui.app.registry import PAGES
+from vitviz.ui.app.registry import offered
 
 PATH = "vitviz"
 NOTED = """window.violations = [];
@@ -215,7 +215,7 @@ def test_no_page_violates_the_policy(proxy, visit):
     page = visit()
     page.goto(proxy.url)
     settled(page)
-    for entry in PAGES[1:]:
+    for entry in offered()[1:]:
         go_to(page, entry.title)
         page.wait_for_url(f"**/{entry.name}*", wait_until="commit")
         settled(page)

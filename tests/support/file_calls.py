@@ -34,6 +34,23 @@ def file_calls(small, trace, safe, prepared):
             "matrix": {"weights": np.ones((3, 3)), "prefix": 1, "limit": 1.0, "signed": False},
             "sorted_weights": {"weights": row, "names": names, "prefix": 3, "uniform": 0.1},
         },
+        "viz.scan_figures": {
+            "confusion_matrix": {"labels": ["a", "b"], "counts": np.ones((2, 2))},
+            "group_colours": {"groups": ["a", "b", "a"]},
+            "head_board": {
+                "counts": np.ones((2, 3, 4)),
+                "edges": np.ones((2, 3, 5)).cumsum(axis=-1),
+                "chosen": (0, 1),
+                "unit": "bit",
+            },
+            "scatter_map": {
+                "xy": np.ones((2, 2)),
+                "groups": ["a", "b"],
+                "values": None,
+                "titles": ["1", "2"],
+                "unit": "",
+            },
+        },
         "viz.export": {
             "arrays_npz": {"trace": trace, "view": looked, "about": about},
             "caption": {"trace": trace, "view": looked, "about": about},

@@ -15,7 +15,7 @@ from vitviz.analysis.attribution import ClassTarget
 from vitviz.analysis.classifier import cross_validate
 from vitviz.analysis.training import training_curves
 from vitviz.model.edits import ActivationCopy, HeadAblation
-from vitviz.zoo.heads import head_bytes, hold
+from vitviz.zoo.heads import head_bytes, hold, with_pooling
 from vitviz.zoo.run import Run, RunCheckpoint
 
 
@@ -24,7 +24,7 @@ def public_calls(small, photo):
     safe = images.read_image(photo)
     prepared = images.prepare(safe, 16, 8)
     other_prepared = images.prepare(images.read_image(Image.new("RGB", (20, 20), "teal")), 16, 8)
-    trace, head = small.trace(prepared), head_for(small)
+    trace, head, pooled = small.trace(prepared), head_for(small), with_pooling(small, "mean")
     stream = tokens.stream(trace)
     places = tokens.patch_positions(trace)
     other = tokens.patch_positions(small.trace(prepared))
@@ -195,6 +195,10 @@ def public_calls(small, photo):
             "depth_label": {"depth": 1},
             "lens": None,
             "patch_lens": None,
+        },
+        "analysis.alike": {
+            "alike": {"first": pooled.trace(prepared), "second": pooled.trace(other_prepared), "progress": None},
+            "is_sum_of_patches": {"config": small.config},
         },
         "analysis.default_view": {"default_view": {"trace": trace}},
         "analysis.predictions": {

@@ -118,6 +118,12 @@ CHECKPOINT_DIR = Variable(
     "folder of the checkpoints offered to users, including its subfolders",
     kind="folder",
 )
+RUNS = Variable(
+    "VITVIZ_RUNS",
+    "",
+    "folder of the scans offered on the page Collection, which is absent without it",
+    kind="folder",
+)
 CLASS_HOURS = Variable(
     "VITVIZ_CLASS_HOURS",
     "0",
@@ -144,4 +150,4 @@ MAX_DOWNLOADS_GB = Variable(
     error=ModelError,
 )
 
-VARIABLES = (CACHE_MB, JOBS, MAX_MODELS, DEVICE, CHECKPOINT_DIR, CLASS_HOURS, MAX_DOWNLOAD_GB, MAX_DOWNLOADS_GB)
+VARIABLES = (CACHE_MB, JOBS, MAX_MODELS, DEVICE, CHECKPOINT_DIR, RUNS, CLASS_HOURS, MAX_DOWNLOAD_GB, MAX_DOWNLOADS_GB)

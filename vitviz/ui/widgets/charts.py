@@ -27,11 +27,12 @@ def draw_chart(figure: go.Figure, key: str, alt: str, place: DeltaGenerator | No
         key: key of the element.
         alt: description for screen readers.
         place: container; by default, the current one.
-        **options: further arguments of `st.plotly_chart`.
+        **options: further arguments of `st.plotly_chart`; `config` is added to `CONFIG`.
     """
+    config = CONFIG | options.pop("config", {})
     if PROJECTOR.get():
         enlarge(figure, label_size())
-    (st if place is None else place).plotly_chart(figure, config=CONFIG, key=key, alt=alt, **options)
+    (st if place is None else place).plotly_chart(figure, config=config, key=key, alt=alt, **options)
 
 
 def enlarge(figure: go.Figure, size: float) -> None:
