@@ -23,7 +23,7 @@ SIZE = 224
 SIDES = (500, 375)  # pixels of the files, about those of ImageNet
 AT_ONCE = 8  # images of a forward pass, on both sides
 WORKERS = 2
-ROUNDS = 5
+ROUNDS = 3
 
 
 class Files(Dataset):

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
-from functools import partial
-from itertools import chain
+from fnmatch import fnmatchcase
 
 import numpy as np
 import torch
@@ -156,18 +155,17 @@ def run(
     batch = _stacked([one.pixels for one in inputs])
     grid = model.grid_of(batch)
     applied = apply(edits, model.config, grid)
-    names = {part: [f"blocks.{layer}.attn.{part}" for layer in range(model.config.depth)] for part in "qk"}
-    names["pool"] = [f"{POOL}.k"] * (model.config.pooling == "attention")
-    kept: dict[str, list[Tensor]] = {}
+    names = [f"blocks.*.attn.{part}" for part in "qk"] + [f"{POOL}.k"] * (model.config.pooling == "attention")
+    kept: dict[str, list[list[Tensor]]] = {name: [] for name in names}  # by hook point, then by layer
     # Split by image within the pass: the memory of a batch is then used again by the next layer.
-    split = {name: partial(_keep, kept, name) for name in chain(*names.values())}
+    split = {name: lambda x, layers=layers: layers.append(_split(x)) for name, layers in kept.items()}
     begin = edit({"blocks.0.resid_pre": lambda x: x.detach().requires_grad_()}) if graph else nullcontext()
     with torch.set_grad_enabled(graph), _editing(applied), begin, listen(split), capture(*record) as recorded:
         outputs = model(batch)
-    for name in kept:
-        recorded.pop(name, None)
-    queries, keys = (list(zip(*(kept[name] for name in names[part]), strict=True)) for part in "qk")  # image, layer
-    pool_keys = kept[f"{POOL}.k"] if names["pool"] else [None] * len(images)
+    for name in [name for name in recorded if any(fnmatchcase(name, own) for own in names)]:
+        del recorded[name]
+    queries, keys = (list(zip(*kept[name], strict=True)) for name in names[:2])  # by image, then by layer
+    pool_keys = kept[f"{POOL}.k"][0] if f"{POOL}.k" in kept else [None] * len(images)
     results = [
         Trace(
             model=model,
@@ -233,10 +231,10 @@ def _stacked(pixels: Sequence[Tensor]) -> Tensor:
     return torch.stack(list(pixels))
 
 
-def _keep(kept: dict[str, list[Tensor]], name: str, batch: Tensor) -> None:
+def _split(batch: Tensor) -> list[Tensor]:
     """Split a batch into tensors [...] that own their memory, so that none keeps the whole batch in memory."""
     samples = batch.detach().float()
-    kept[name] = [samples[0]] if len(samples) == 1 else [sample.clone() for sample in samples]
+    return [samples[0]] if len(samples) == 1 else [sample.clone() for sample in samples]
 
 
 def _as_array(batch: Tensor, index: int, copy: bool) -> np.ndarray:

@@ -150,7 +150,7 @@ def test_statistics_can_be_left_out(small):
     assert close(short.class_map, whole.class_map)
 
 
-def test_one_pass_and_no_matrix_of_all_heads(small, monkeypatch):
+def test_one_pass_for_all_images(small, monkeypatch):
     forward, passes = VisionTransformer.forward, []
     monkeypatch.setattr(VisionTransformer, "forward", lambda self, x: passes.append(len(x)) or forward(self, x))
     measure(small, pictures(small, 4))
