@@ -63,7 +63,9 @@ OF_GUIDES = {
     "explain.webp": Shot(f"explain?{DIGIT}", '[data-testid="explanation"]', 4),
     "intervene.webp": Shot(f"intervene?{DIGIT}", ".st-key-bench_answer table"),
     "lens.webp": Shot(f"lens?{DIGIT}", ".st-key-lens_patch .js-plotly-plot"),
-    "collection.webp": Shot("collection?position=5", '[data-testid="scanned-image"]', top=".st-key-collection_section"),
+    "collection.webp": Shot(
+        "collection?position=5", ".js-plotly-plot canvas.gl-canvas-focus", top=".st-key-collection_section"
+    ),
     "teach.webp": Shot("teach?image=cat&source=example", '[data-testid="confusion"]'),
 }
 
