@@ -95,8 +95,9 @@ def test_a_sweep_can_be_stopped(app, new_page):
     expect(page.get_by_text("Stopped; ")).to_be_visible()
 
 
-def test_a_click_on_the_map_of_a_sweep_ablates_the_head(app, new_page):
-    page = opened(app, new_page, DIGIT)
+@pytest.mark.parametrize("parameters", [DIGIT, f"{DIGIT}&projector=1"])
+def test_a_click_on_the_map_of_a_sweep_ablates_the_head(app, new_page, parameters):
+    page = opened(app, new_page, parameters)
     page.locator(".st-key-sweep_what").get_by_text("heads").click()
     settled(page)
     page.get_by_role("button", name="Run the sweep").click()

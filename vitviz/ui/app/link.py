@@ -21,7 +21,7 @@ CLASSES = "classes"  # says that a user has taught the model classes, which link
 CHOICE = ("image", "model", CLASSES, "size", "fit")
 CLASSES_LEFT_OUT = (
     "This link was created with classes that a user has taught the model, which links do not include; to get them "
-    "back, open the file of the head on the page Teach."
+    "back, open the file of the head on the page Teach; example classes come back with a click on Explain."
 )
 GUIDE = "guide"  # tour or lesson, and stop
 OLD_LESSON = "tour"  # stop of the lesson, in links of earlier versions

@@ -107,9 +107,12 @@ def check() -> None:
 
 
 def leave_head() -> None:
-    """Choose the base model, if the head is in use. The session keeps the head."""
+    """Choose the base model, if the head is in use. The session keeps the head; input size and fit stay."""
     if is_used():
+        chosen = state.choice()
         state.try_model(base())
+        state.SIZE.set(chosen.size)
+        state.FIT.set(chosen.fit)
 
 
 def forget_head() -> None:

@@ -19,10 +19,11 @@ from ...errors.brief import brief
 from ...images import Preprocessing, Size, check_size
 from ...model.config import Pooling
 from ...model.pooling import make_pool
+from ...trace.atomic_write import save_file
 from ...trace.inputs import MAX_PATCHES, default_size
 from ...trace.saved_weights import fingerprint
 from ...trace.vision_transformer import VisionTransformer
-from .head_file import encode, write_head_file
+from .head_file import encode
 from .names import checked_labels, checked_name
 from .thumbnails import checked_thumbnails
 
@@ -118,7 +119,8 @@ class LinearHead:
         Raises:
             ModelError: if the file cannot be written.
         """
-        write_head_file(Path(path), head_bytes(self if with_thumbnails else replace(self, thumbnails=())))
+        data = head_bytes(self if with_thumbnails else replace(self, thumbnails=()))
+        save_file(Path(path), data, "head", ModelError)
 
 
 @typed
