@@ -5,9 +5,9 @@ import pytest
 from tests.support.node_runner import run
 from vitviz.ui.app.projector import WINDOW
 
-# The component on a page without sections. `given` is a list of steps: the width of the window and, if Python draws the
-# component, the width that it knows and the number of the last message that it has received. The answer is the pending
-# widths that are sent in each step.
+# The component on a page without sections. `given` has the limits of the width, and steps: the width of the window and,
+# if Python draws the component, the width that it knows and the number of the last message that it has received. The
+# answer is the pending widths that are sent in each step.
 SCRIPT = """
 import projector from "./projector/projector.js";
 const node = () => Object.assign(new EventTarget(), { dataset: {}, append() {}, remove() {} });
@@ -26,11 +26,11 @@ root.querySelectorAll = () => bar.map((ref) => Object.assign(node(), { dataset: 
 const parentElement = { querySelector: () => root };
 let posted;
 const setStateValue = (_, { messages }) => { posted = messages.map(({ value }) => value); };
-answer(given.map(({ width, known, received = 0 }) => {
+answer(given.steps.map(({ width, known, received = 0 }) => {
   posted = null;
   globalThis.innerWidth = width;
   const data = { key: "bar", session: "a", received, page: "attention", section: "", window: known };
-  if (known !== undefined) projector({ data, parentElement, setStateValue });
+  if (known !== undefined) projector({ data: { ...data, widths: given.widths }, parentElement, setStateValue });
   else window.dispatchEvent(new Event("resize"));
   for (const act of frames.splice(0)) act();
   return posted;
@@ -38,12 +38,16 @@ answer(given.map(({ width, known, received = 0 }) => {
 """
 
 
+def widths_sent(steps):
+    return run(SCRIPT, {"widths": list(WINDOW), "steps": steps})
+
+
 @pytest.mark.parametrize(
     ("width", "told"),
     [(1280, None), (1359, None), (1361, 1440), (1919, 1920), (100, WINDOW[0]), (99_999, WINDOW[1])],
 )
 def test_the_width_is_rounded_and_within_what_python_takes(width, told):
-    assert run(SCRIPT, [{"width": width, "known": 1280}]) == [told and [told]]
+    assert widths_sent([{"width": width, "known": 1280}]) == [told and [told]]
 
 
 def test_a_width_is_sent_when_the_window_changes_and_once():
@@ -55,12 +59,12 @@ def test_a_width_is_sent_when_the_window_changes_and_once():
         {"width": 640},
         {"width": 640, "known": 640, "received": 2},
     ]
-    assert run(SCRIPT, steps) == [None, [1920], None, None, [640], None]
+    assert widths_sent(steps) == [None, [1920], None, None, [640], None]
 
 
 def test_the_present_width_replaces_one_that_python_has_not_received():
     steps = [{"width": 1920, "known": 1280}, {"width": 640}, {"width": 1280}]
-    assert run(SCRIPT, steps) == [[1920], [640], [1280]]
+    assert widths_sent(steps) == [[1920], [640], [1280]]
 
 
 def test_a_width_that_python_lacks_is_sent_again():
@@ -70,4 +74,4 @@ def test_a_width_that_python_lacks_is_sent_again():
         {"width": 1920, "known": 1920, "received": 1},
         {"width": 1920, "known": 1280, "received": 1},
     ]
-    assert run(SCRIPT, steps) == [[1920], None, [1920]]
+    assert widths_sent(steps) == [[1920], None, [1920]]
