@@ -5,9 +5,9 @@ import pytest
 from tests.support.node_runner import run
 from vitviz.ui.app.projector import WINDOW
 
-# The component on a page without sections. `given` has the limits of the width, and steps: the width of the window and, if
-# Python draws the component, the width that it knows and the number of the last message that it has received. The answer
-# is the pending widths that are sent in each step.
+# The component on a page without sections. `given` has the limits of the width, and steps: the width of the window and,
+# if Python draws the component, the width that it knows and the number of the last message that it has received. The
+# answer is the pending widths that are sent in each step.
 SCRIPT = """
 import projector from "./projector/projector.js";
 const node = () => Object.assign(new EventTarget(), { dataset: {}, append() {}, remove() {} });
