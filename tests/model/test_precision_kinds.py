@@ -9,9 +9,11 @@ import torch
 import vitviz
 from tests.support import random_models as kinds
 from vitviz.analysis.attribution import METHODS
+from vitviz.analysis.scan.measure import measure
 from vitviz.errors import ModelError
 from vitviz.model.edits import HeadAblation, KeyMask, PatchAblation, Temperature
 from vitviz.model.precision import DTYPES, devices
+from vitviz.trace.inputs import model_input
 
 # largest difference relative to the largest number, of results and of attention weights
 BOUNDS = {"float64": 1e-5, "float32": 1e-5, "float16": 0.02, "bfloat16": 0.12}
@@ -54,6 +56,24 @@ class TestPlaces:
         )
         close(trace.output, reference.output, dtype)
         close(trace.attention(1), reference.attention(1), dtype)
+
+    def test_batches(self, kind, device, dtype):
+        expected = original(kind)
+        model = placed(kind, device, dtype)
+        images = [expected.model_input, expected.model_input.flip(-1)]
+        for trace, alone in zip(vitviz.trace_batch(model, images), map(expected.model.trace, images), strict=True):
+            close(trace.output, alone.output, dtype)
+            close(trace.attention(1), alone.attention(1), dtype)
+        ours, theirs = (
+            measure(one, [model_input(one, image, None, None) for image in images], patch_tokens=[0])
+            for one in (model, expected.model)
+        )
+        for name in ("feature", "output", "distance", "entropy", "to_class_token", "to_registers", "class_map"):
+            value = getattr(theirs, name)
+            assert (getattr(ours, name) is None) == (value is None)
+            if value is not None:
+                close(getattr(ours, name), value, dtype)
+        close(ours.tokens[0].astype(np.float32), theirs.tokens[0], "float16" if BOUNDS[dtype] < 1e-3 else dtype)
 
     def test_explanations_and_the_lens(self, kind, device, dtype):
         expected = original(kind)

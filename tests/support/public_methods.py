@@ -124,6 +124,7 @@ def methods(small, photo, checkpoint):
                 "resume": False,
                 "engine": "embedded",
                 "actors": 1,
+                "num_gpus": 0,
                 "progress": None,
             },
         ),

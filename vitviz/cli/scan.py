@@ -33,7 +33,8 @@ class Task:
     """Settings of `vitviz scan`, as typed.
 
     Attributes:
-        source, out, labels, resume, engine, actors, batch_size, shard_size, workers, size, fit: see `vitviz.scan`.
+        source, out, labels, resume, engine, actors, num_gpus, batch_size, shard_size, workers, size, fit: see
+            `vitviz.scan`.
         model: model name or path, as for `vitviz.load`.
         options: checkpoint options, and the linear head.
         patch_tokens: layers from 1, separated by commas.
@@ -49,6 +50,7 @@ class Task:
     resume: bool = False
     engine: Literal["embedded", "ray"] = "embedded"
     actors: int | None = None
+    num_gpus: float | None = None
     batch_size: int | None = None
     shard_size: int = 1000
     workers: int | None = None
@@ -103,7 +105,7 @@ def _engine(task: Task) -> Engine:
     from ..analysis.scan.plan import embedded
     from ..analysis.scan.ray_engine import ray_engine
 
-    return ray_engine(task.actors) if task.engine == "ray" else embedded
+    return ray_engine(task.actors, task.num_gpus) if task.engine == "ray" else embedded
 
 
 def _plan(task: Task, model: VisionTransformer) -> Plan:
@@ -118,6 +120,7 @@ def _plan(task: Task, model: VisionTransformer) -> Plan:
         size=task.size,
         fit=task.fit,
         batch_size=task.batch_size,
+        num_gpus=task.num_gpus,
         shard_size=task.shard_size,
         workers=task.workers,
         resume=task.resume,

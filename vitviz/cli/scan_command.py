@@ -60,13 +60,22 @@ def scan(
         int | None,
         typer.Option(
             min=1,
-            help="Processes of the Ray cluster with the model; by default one for each GPU, or for every four cores.",
+            help="Processes of the Ray cluster with the model; by default as many as its GPUs allow if they have GPUs, "
+            "else one for every four cores.",
+            show_default=False,
+        ),
+    ] = None,
+    num_gpus: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            help="GPUs of each process of the Ray cluster; by default 1 if VITVIZ_DEVICE is a GPU, else 0.",
             show_default=False,
         ),
     ] = None,
     batch_size: Annotated[
         int | None,
-        typer.Option(min=1, help="Images in a pass; by default 8 on the CPU, 64 otherwise.", show_default=False),
+        typer.Option(min=1, help="Images in a pass; by default 8 on the CPU, 64 on GPUs.", show_default=False),
     ] = None,
     shard_size: Annotated[int, typer.Option(min=1, help="Images in a file of the result.")] = 1000,
     workers: Annotated[
@@ -106,6 +115,7 @@ def scan(
         resume=resume,
         engine=engine.value,
         actors=actors,
+        num_gpus=num_gpus,
         batch_size=batch_size,
         shard_size=shard_size,
         workers=workers,

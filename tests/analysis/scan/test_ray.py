@@ -6,9 +6,10 @@ import psutil
 import pytest
 
 import vitviz
+from tests.support.facts import assert_mentions
 from tests.support.scans import NOT_AN_IMAGE, rows_of, write_images
 from vitviz.analysis.scan.plan import plan_scan
-from vitviz.analysis.scan.ray_engine import ray_engine
+from vitviz.analysis.scan.ray_engine import ray_engine, resources_of
 
 pytestmark = pytest.mark.slow
 ray = pytest.importorskip("ray")
@@ -84,3 +85,25 @@ def test_a_problem_in_the_cluster_is_one_sentence(cluster, tmp_path):
             tmp_path / "list.csv", vitviz.load("digits"), tmp_path / "run", engine="ray", actors=1, shard_size=4
         )
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("cluster_has", "actors", "num_gpus", "resources", "count"),
+    [
+        ({"CPU": 2.0}, None, 0, {"num_cpus": 2}, 1),
+        ({"CPU": 64.0}, None, 0, {"num_cpus": 4}, 16),
+        ({"CPU": 64.0, "GPU": 8.0}, 4, 0, {"num_cpus": 16}, 4),
+        ({"CPU": 64.0, "GPU": 8.0}, None, 1, {"num_gpus": 1, "num_cpus": 8}, 8),
+        ({"CPU": 64.0, "GPU": 8.0}, None, 0.5, {"num_gpus": 0.5, "num_cpus": 4}, 16),
+        ({"CPU": 4.0, "GPU": 8.0}, 8, 1, {"num_gpus": 1, "num_cpus": 1}, 8),
+    ],
+)
+def test_actors_share_what_the_cluster_has(cluster_has, actors, num_gpus, resources, count):
+    assert resources_of(cluster_has, actors, num_gpus) == (resources, count)
+
+
+@pytest.mark.parametrize(("cluster_has", "actors"), [({"CPU": 64.0}, None), ({"CPU": 64.0, "GPU": 2.0}, 3)])
+def test_too_few_gpus_are_refused(cluster_has, actors):
+    with pytest.raises(vitviz.ScanError) as refused:
+        resources_of(cluster_has, actors, 1)
+    assert_mentions(str(refused.value), "GPU", "num_gpus")

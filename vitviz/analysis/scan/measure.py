@@ -83,7 +83,7 @@ def measure(
 
     Raises:
         ImageError: if an image was prepared for another model, or the images have different sizes.
-        ModelError: if the model is not float32 on the CPU, or returns numbers that are not finite.
+        ModelError: if the weights have several dtypes or devices, or the model returns numbers that are not finite.
         IndexError: if a layer is out of range.
         ArgumentError: if there are no images, or one is not prepared.
     """

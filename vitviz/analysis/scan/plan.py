@@ -26,8 +26,7 @@ from .schema import ABOUT, ERRORS, ERRORS_FILE, ERRORS_KEY, images_file, shard_o
 from .sources import Labels, open_source
 from .worker import Engine, Settings, Shard, Worker
 
-BATCH_SIZES = {"cpu": 8}  # images in a pass of the model, by device
-OTHER_BATCH_SIZE = 64
+CPU_BATCH_SIZE, GPU_BATCH_SIZE = 8, 64  # images in a pass of the model
 MOST_WORKERS = 1000  # threads
 
 
@@ -107,6 +106,7 @@ def plan_scan(
     size: Size | None = None,
     fit: str | None = None,
     batch_size: int | None = None,
+    num_gpus: float | None = None,
     shard_size: int = 1000,
     workers: int | None = None,
     resume: bool = False,
@@ -120,7 +120,8 @@ def plan_scan(
     check_size(size, model.config.patch_size)
     fit = model.preprocessing.fit if fit is None else one_of(fit, FITS, "fit", ImageError)
     if batch_size is None:
-        batch_size = BATCH_SIZES.get(next(model.parameters()).device.type, OTHER_BATCH_SIZE)
+        on_gpu = next(model.parameters()).device.type != "cpu" if num_gpus is None else num_gpus > 0
+        batch_size = GPU_BATCH_SIZE if on_gpu else CPU_BATCH_SIZE
     settings = Settings(
         Input(size, model.config.patch_size, fit, model.preprocessing),
         at_least(shard_size, 1, "The size of a shard"),

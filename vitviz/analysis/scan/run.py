@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from ...errors.arguments import at_least, typed
+from ...errors.arguments import at_least, number, typed
 from ...errors.progress import Progress, silent
 from ...images import Size
 from ...notation.extras import require
@@ -30,6 +31,7 @@ def scan(
     resume: bool = False,
     engine: Literal["embedded", "ray"] = "embedded",
     actors: int | None = None,
+    num_gpus: float | None = None,
     progress: Progress | None = None,
 ) -> Scan:
     """Run a model on all images of a data set, and write features, predictions and head statistics to a folder.
@@ -48,12 +50,14 @@ def scan(
         patch_tokens: layers, from 0, whose patch tokens are written in float16; negative ones count from the end.
         size: see `Trace`; by default the model's input size, in pixels.
         fit: see `Trace`; by default the model's.
-        batch_size: images in a pass; by default 8 on the CPU and 64 on other devices.
+        batch_size: images in a pass; by default 8 on the CPU and 64 on GPUs.
         shard_size: images in a shard.
         workers: threads that read images; by default one for each core.
         resume: continue a scan of the same source with the same model and settings; begin if there is none.
         engine: `"embedded"` for this process, or `"ray"` for a Ray cluster, found by Ray's own settings.
-        actors: processes of the cluster with the model; by default one for each GPU, or for every four cores.
+        actors: processes of the cluster with the model; by default as many as its GPUs allow if they have GPUs, else
+            one for every four cores.
+        num_gpus: GPUs of each process of the cluster, 0 or more; by default 1 if the model is on a GPU, else 0.
         progress: called with the numbers of images done and of all images; an exception stops the scan.
 
     Returns:
@@ -61,7 +65,7 @@ def scan(
 
     Raises:
         ScanError: if the source cannot be read or has no image; if the folder holds a scan, without `resume`, or a
-            different one; or if no image of a whole shard can be read from the source.
+            different one; if no image of a whole shard can be read from the source; or if the cluster has too few GPUs.
         ArgumentError: if an argument is invalid.
         ImageError: if the size or the fit is invalid.
         IndexError: if there is no such layer.
@@ -74,7 +78,9 @@ def scan(
 
     if actors is not None:
         at_least(actors, 1, "The number of actors")
-    run = ray_engine(actors) if engine == "ray" else embedded
+    if num_gpus is not None:
+        number(num_gpus, 0, math.inf, "The number of GPUs")
+    run = ray_engine(actors, num_gpus) if engine == "ray" else embedded
     plan = plan_scan(
         str(source),
         model,
@@ -84,6 +90,7 @@ def scan(
         size=size,
         fit=fit,
         batch_size=batch_size,
+        num_gpus=num_gpus,
         shard_size=shard_size,
         workers=workers,
         resume=resume,
