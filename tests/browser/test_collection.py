@@ -12,6 +12,8 @@ from tests.browser.test_layout import PHONE
 from vitviz.analysis.scan.queries import answers
 from vitviz.analysis.scan.queries.scan_run import open_run
 from vitviz.ui.app import state
+from vitviz.ui.pages.collection.image_list import thumbnail as thumbnail_of
+from vitviz.viz.inline import data_url
 
 COUNT = 120
 CHART = ".js-plotly-plot"
@@ -99,6 +101,34 @@ def test_from_the_map_to_explore_and_a_reload(collection, scan):
         page.reload()
         expect(explorer).to_be_visible()
         settled(page)
+
+
+def test_a_thumbnail_is_beside_the_pointer_while_it_is_on_a_point(collection, scan):
+    page = collection()
+    # the point on which the pointer is, as plotly says
+    page.evaluate(
+        "(chart) => document.querySelector(chart).on('plotly_hover', ({ points: [point] }) => {"
+        " window.hovered = point.customdata; })",
+        CHART,
+    )
+    box, thumbnail = box_at_rest(page.locator(f"{CHART} .nsewdrag").first), page.get_by_test_id("hover-thumbnail")
+    seen = set()
+    for place in range(400):
+        x, y = 0.05 + 0.9 * (place % 20) / 20, 0.05 + 0.9 * (place // 20) / 20
+        page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"])
+        position = page.evaluate("() => window.hovered")
+        if position is None or position in seen:
+            continue
+        (row,) = answers.images(open_run(scan), [position], "thumbnail")
+        expect(thumbnail).to_have_attribute("src", data_url(thumbnail_of(row["thumbnail"])))
+        expect(thumbnail).to_be_visible()
+        seen.add(position)
+        if len(seen) == 3:
+            break
+        page.evaluate("() => { window.hovered = null; }")
+    assert len(seen) == 3
+    page.mouse.move(5, 5)
+    expect(thumbnail).to_be_hidden()
 
 
 def test_a_cell_of_the_confusion_matrix(collection, scan):

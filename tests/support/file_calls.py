@@ -44,6 +44,7 @@ def file_calls(small, trace, safe, prepared):
                 "unit": "bit",
             },
             "scatter_map": {
+                "positions": np.arange(2),
                 "xy": np.ones((2, 2)),
                 "groups": ["a", "b"],
                 "values": None,

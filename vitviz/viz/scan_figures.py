@@ -27,12 +27,18 @@ CELL = 0.84  # share of a cell of the board that a distribution may fill
 
 @typed
 def scatter_map(
-    xy: np.ndarray, groups: Sequence[str] | None, values: np.ndarray | None, titles: Sequence[str], unit: str = ""
+    xy: np.ndarray,
+    positions: np.ndarray,
+    groups: Sequence[str] | None,
+    values: np.ndarray | None,
+    titles: Sequence[str],
+    unit: str = "",
 ) -> go.Figure:
-    """Draw images as points, with WebGL.
+    """Draw images as points, with WebGL. The `customdata` of a point is the position of its image.
 
     Args:
         xy: coordinates, [point, 2].
+        positions: position of each image in its scan, [point].
         groups: group of each point, for its colour; the largest groups have a colour of their own. None for numbers.
         values: numbers for the colour, [point], NaN for none; used without groups.
         titles: text of each point while the pointer is on it.
@@ -44,10 +50,12 @@ def scatter_map(
     if groups is None and values is None:
         raise ArgumentError("There is nothing to colour the points by; give groups or values.")
     given = len(groups) if groups is not None else len(array(values, "point", "Values", finite=False))
-    if xy.shape != (given, 2) or len(titles) != given:
-        raise ArgumentError(f"{len(xy)} points need two coordinates, a title and a group or value each; give as many.")
+    if xy.shape != (given, 2) or not len(titles) == len(array(positions, "point", "Positions")) == given:
+        raise ArgumentError(
+            f"{len(xy)} points need two coordinates, a position, a title and a group or value each; give as many."
+        )
     figure = go.Figure()
-    point = np.arange(len(xy))
+    positions = np.asarray(positions)
     shown = np.array(titles, object)
     size = 4 if len(xy) > 3000 else 6
 
@@ -55,7 +63,7 @@ def scatter_map(
         figure.add_scattergl(
             x=xy[mask, 0],
             y=xy[mask, 1],
-            customdata=point[mask],
+            customdata=positions[mask],
             text=shown[mask],
             mode="markers",
             name=name,

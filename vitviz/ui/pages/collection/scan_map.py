@@ -12,6 +12,7 @@ from ....analysis.scan.queries.index import Index
 from ....analysis.scan.queries.scan_run import ScanRun, short
 from ....notation.marks import percent
 from ....viz import scan_figures
+from ...components.hover_thumbnail import Thumbnail, hover_thumbnail
 from ...widgets.charts import draw_chart
 from . import filters, image_list, scan_data, selections
 from .settings import AMONG, AREA, CHOSEN, COLOUR, PAGE, PROJECTION
@@ -20,6 +21,7 @@ METHODS = {"pca": "PCA", "tsne": "t-SNE"}
 MOST = {"pca": MOST_POINTS, "tsne": 3000}  # points
 LEAST = 4  # images for t-SNE
 HELP = "Drag around points to select their images, click one to see it, double-click to select all again."
+_HOVERED = "collection_hovered"  # key in the session: the last thumbnail that was asked for
 NAMES = {"label": "Label", "prediction": "Prediction", "correct": "Correct or wrong"}
 
 
@@ -70,9 +72,10 @@ def _map(run: ScanRun, index: Index) -> None:
         groups = ["none" if one is None else short(str(one), 40) for one in found.colour.tolist()]
     else:
         values = np.ma.filled(found.colour.astype(np.float32), np.nan)
+    unit = STATISTICS.get(colour, ("", ""))[1]
     key = f"collection_map_{run.digest[:16]}_{method}_{colour}"
     draw_chart(
-        scan_figures.scatter_map(xy, groups, values, _titles(found), STATISTICS.get(colour, ("", ""))[1]),
+        scan_figures.scatter_map(xy, found.position, groups, values, _titles(found), unit),
         key,
         f"Map of the images, {sample}",
         on_select=partial(_take, run, key, found.position, xy if method == "tsne" else None),
@@ -84,6 +87,25 @@ def _map(run: ScanRun, index: Index) -> None:
             "modeBarButtonsToRemove": ["toImage", "autoScale2d"],
         },
     )
+    _thumbnails(run, key)
+
+
+@st.fragment  # so that the map does not run for each thumbnail
+def _thumbnails(run: ScanRun, chart: str) -> None:
+    """Show the thumbnail of the point under the pointer."""
+    hover_thumbnail(
+        chart,
+        st.session_state.get(_HOVERED),
+        most=run.count - 1,
+        on_hover=partial(_hover, run),
+        key=f"collection_hover_{run.digest[:16]}",
+    )
+
+
+def _hover(run: ScanRun, position: int) -> None:
+    rows = scan_data.images(run, (position,), "thumbnail")
+    if rows:
+        st.session_state[_HOVERED] = Thumbnail(position, image_list.thumbnail(rows[0]["thumbnail"] or b""))
 
 
 def _axes(index: Index, method: str) -> str:
@@ -127,7 +149,7 @@ def plain(text: str) -> str:
 
 
 def _take(run: ScanRun, key: str, positions: np.ndarray, xy: np.ndarray | None) -> None:
-    """Take over a selection on the map. The number of a point refers to the points of the last run.
+    """Take over a selection on the map.
 
     Args:
         run: the scan.
@@ -141,6 +163,6 @@ def _take(run: ScanRun, key: str, positions: np.ndarray, xy: np.ndarray | None) 
         AMONG.set(tuple(positions[selections.inside(xy, area)].tolist()), run.digest)
     elif area:
         AREA.set(area, run.digest)
-    number = None if area else selections.clicked(key)
-    if number is not None and number < len(positions):
-        CHOSEN.set(int(positions[number]))
+    position = None if area else selections.clicked(key)
+    if position is not None and position < run.count:
+        CHOSEN.set(position)
