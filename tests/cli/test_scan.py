@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 import vitviz
+from scripts.app_server import ROOT
 from tests.support.command_line import PROCESS, objects, only_line
 from tests.support.facts import assert_mentions
 from tests.support.scans import NOT_AN_IMAGE, rows_of, write_images
@@ -23,6 +24,7 @@ def photos(tmp_path, monkeypatch):
     for name in ("cat", "dog"):
         write_images(tmp_path / "photos" / name, COUNT)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))  # for processes of their own
     return tmp_path / "photos"
 
 
