@@ -8,10 +8,10 @@ import pytest
 import vitviz
 from tests.support.facts import assert_mentions
 from vitviz.errors import VitvizError
-from vitviz.notation.variables import CHECKPOINT_DIR, CLASS_HOURS, MAX_DOWNLOAD_GB, VARIABLES
+from vitviz.notation.variables import CHECKPOINT_DIR, CLASS_HOURS, DEVICE, MAX_DOWNLOAD_GB, VARIABLES
 
 PACKAGE = Path(vitviz.__file__).parent
-NUMBERS = [variable for variable in VARIABLES if variable.kind != "folder"]
+NUMBERS = [variable for variable in VARIABLES if variable.kind in ("whole", "number")]
 
 
 @pytest.mark.parametrize("variable", VARIABLES, ids=lambda variable: variable.name)
@@ -21,7 +21,7 @@ def test_what_is_not_set_has_the_default(variable, text, monkeypatch):
     if text is not None:
         monkeypatch.setenv(variable.name, text)
     value = variable.value()
-    assert value == (float(variable.default) if variable in NUMBERS else "")
+    assert value == (float(variable.default) if variable in NUMBERS else variable.default)
 
 
 @pytest.mark.parametrize("variable", NUMBERS, ids=lambda variable: variable.name)
@@ -36,7 +36,7 @@ def test_limits_are_valid_and_what_is_beyond_them_is_not(variable, monkeypatch):
             assert_mentions(str(caught.value), variable.name, f"{beyond:g}", f"{variable.low:g}")
 
 
-@pytest.mark.parametrize("variable", NUMBERS, ids=lambda variable: variable.name)
+@pytest.mark.parametrize("variable", [*NUMBERS, DEVICE], ids=lambda variable: variable.name)
 @pytest.mark.parametrize("text", ["many", "nan", "inf", "-1", "1,5", "٣²", "x" * 5000, "1\n2", "0x10"])
 def test_nonsense_is_refused_in_a_short_sentence(variable, text, monkeypatch):
     monkeypatch.setenv(variable.name, text)
@@ -68,6 +68,12 @@ def test_a_situation_may_have_its_own_default(monkeypatch):
 def test_a_folder_is_taken_as_it_is(monkeypatch):
     monkeypatch.setenv(CHECKPOINT_DIR.name, "some where")
     assert CHECKPOINT_DIR.value() == "some where"
+
+
+@pytest.mark.parametrize("text", ["cpu", "mps", "cuda", "cuda:0", "cuda:12"])
+def test_a_device_is_one_of_pytorchs(text, monkeypatch):
+    monkeypatch.setenv(DEVICE.name, text)
+    assert DEVICE.value() == text
 
 
 def test_the_table_in_the_documentation_is_this_one():
