@@ -14,7 +14,7 @@ from vitviz.analysis.scan.ray_engine import ray_engine, resources_of
 pytestmark = pytest.mark.slow
 ray = pytest.importorskip("ray")
 
-COUNT, SIZE, ACTORS = 160, 4, 3
+COUNT, SIZE, ACTORS = 100, 4, 2
 
 
 @pytest.fixture(scope="module")
