@@ -43,11 +43,12 @@ export class Explorer extends Component {
     this.draw();
   }
 
-  takeData({ places }, frame) {
+  takeData({ places, kept = null }, frame) {
     const before = this.data;
     const { header } = frame;
     this.data = new AttentionData(frame);
     this.data.places = places; // see vitviz.notation.view.places; token indices are comparable if these are equal
+    this.data.kept = kept; // layers of a file, which contains no others; null if Python can send the others
     this.painter = new Painter(this.data);
     this.controlsDrawn = null;
     const samePlaces = `${before?.places}` === `${places}`;
