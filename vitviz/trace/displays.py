@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from PIL import Image
 
@@ -35,9 +36,9 @@ class Displays:
                 `vitviz.analysis.default_view.default_view`.
             head: head with which it opens; None for the mean of the heads.
             query: token that is pinned when it opens, prefix tokens first; None for no pin.
-            layers: layers whose heads follow the pointer. The other layers show only the token that is selected when the
-                file opens. None for all layers if their queries and keys take at most 16 MB, and else the first layer
-                that is shown.
+            layers: layers whose heads follow the pointer. The other layers show only the token that is selected when
+                the file opens. None for all layers if their queries and keys take at most 16 MB, and else only the
+                layer with which the file opens.
             image: the original image, for a sharper picture than the model input, and its name.
 
         Raises:
@@ -50,8 +51,34 @@ class Displays:
         explorer = _explorer("standalone")
         explorer.save_html(self, path, layer=layer, head=head, query=query, layers=layers, image=image)
 
-    def _repr_html_(self) -> str:
-        return _explorer("standalone").frame(self)
+    def show(
+        self,
+        *,
+        layer: int | str | None = None,
+        head: int | None = None,
+        query: int | None = None,
+        layers: Sequence[int] | None = None,
+        image: str | Path | bytes | Image.Image | None = None,
+    ) -> Any:
+        """Show the attention explorer in a notebook: JupyterLab, VS Code, Colab or marimo.
+
+        Arguments are those of `save_html`. Layers that are not among `layers` are sent when they are chosen.
+
+        Returns:
+            A widget. Its trait `view` (a `vitviz.notation.view.View`) follows what the user pins and chooses, and can
+            be set. Without anywidget (the extra `vitviz[notebook]`), an object that a notebook displays as a frame with
+            the page that `save_html` writes.
+
+        Raises:
+            IndexError: if an index is out of range.
+            ArgumentError: if an argument is invalid.
+            ImageError: if `image` cannot be read, or is not that of the trace.
+            EditError: if an edit of the trace changes attention scores, which queries and keys do not contain.
+        """
+        return _explorer("notebook").show(self, layer=layer, head=head, query=query, layers=layers, image=image)
+
+    def _repr_html_(self) -> str | None:
+        return _explorer("notebook").frame_of(self)
 
 
 def _explorer(name: str) -> ModuleType:

@@ -323,15 +323,16 @@ def test_a_package_that_is_missing_or_too_old(package, version, status, monkeypa
 @pytest.mark.parametrize(
     ("package", "version", "statuses"),
     [
-        ("duckdb", None, ["ok", "ok"]),
-        ("pyarrow", "1.0", ["warning", "ok"]),
-        ("ray", None, ["ok", "ok"]),
+        ("duckdb", None, ["ok"] * 3),
+        ("pyarrow", "1.0", ["warning", "ok", "ok"]),
+        ("anywidget", None, ["ok"] * 3),
+        ("ray", None, ["ok"] * 3),
     ],
 )
 def test_the_packages_of_an_extra(package, version, statuses, monkeypatch):
     """Missing ones are an offer; outdated ones would fail."""
     complete = list(check_extras())
-    assert [(check.status, check.advice) for check in complete] == [("ok", "")] * 2
+    assert [(check.status, check.advice) for check in complete] == [("ok", "")] * 3
     installed = requirements.importlib.metadata.version
 
     def changed(name):

@@ -39,29 +39,36 @@ class Shown(NamedTuple):
     jpeg: bytes
 
 
-def opened(
-    trace: Trace, layer: int | str | None, head: int | None, query: int | None, layers: Sequence[int] | None
-) -> tuple[View, tuple[int, ...]]:
-    """Return the view with which an explorer opens, and the layers whose queries and keys it contains, in order.
+def first_view(
+    trace: Trace,
+    layer: int | str | None = None,
+    head: int | None = None,
+    query: int | None = None,
+    layers: Sequence[int] | None = None,
+) -> View:
+    """Return the view with which an explorer opens; arguments and errors as in `Trace.save_html`."""
+    view = _view(trace, layer, head, query)
+    chosen = _checked(trace, layers)
+    return View(max(chosen), None, view.query) if layer is None and chosen and view.layer not in chosen else view
+
+
+def kept_layers(trace: Trace, view: View, layers: Sequence[int] | None = None) -> tuple[int, ...]:
+    """Return the layers whose queries and keys a file contains, in order.
 
     Args:
         trace: trace to explore.
-        layer: layer index, or `"pool"`; None for a telling view, see `default_view`.
-        head: head index; None for the mean of the heads.
-        query: index of the pinned token; None for no pin.
+        view: view with which the file opens.
         layers: chosen layers, to which that of the view is added; None for all layers if they take at most 16 MB, and
             else only that of the view.
 
     Raises:
-        IndexError: if an index is out of range.
-        ArgumentError: if a head or query is given without a layer, or the layers are not a list of indices.
+        IndexError: if a layer is out of range.
+        ArgumentError: if the layers are not a list of indices.
     """
-    view, chosen = _view(trace, layer, head, query), _layers(trace, layers)
-    if chosen is None:
-        return view, tuple(range(trace.layers)) if fits_at_once(trace) else _of_view(trace, view)
-    if layer is None and view.layer not in chosen:
-        view = View(max(chosen), None, view.query)
-    return view, tuple(sorted(chosen.union(_of_view(trace, view))))
+    chosen = _checked(trace, layers)
+    if chosen is None and fits_at_once(trace):
+        return tuple(range(trace.layers))
+    return tuple(sorted((chosen or set()).union(_of_view(trace, view))))
 
 
 def _of_view(trace: Trace, view: View) -> tuple[int, ...]:
@@ -82,7 +89,7 @@ def _view(trace: Trace, layer: int | str | None, head: int | None, query: int | 
     return replace(view, head=head, query=None if query is None else trace.token_index(query))
 
 
-def _layers(trace: Trace, layers: Sequence[int] | None) -> set[int] | None:
+def _checked(trace: Trace, layers: Sequence[int] | None) -> set[int] | None:
     if layers is None:
         return None
     if not isinstance(layers, Iterable) or isinstance(layers, str | bytes | Mapping):

@@ -31,7 +31,7 @@ from ..browser.modules import link
 from ..browser.themes import rule
 from ..colour import Style
 from . import MARKUP
-from .contents import Shown, description, opened, parts_of, shown
+from .contents import Shown, description, first_view, kept_layers, parts_of, shown
 
 _FOLDER = Path(__file__).parent
 FRAME_HEIGHT = 760  # pixels of a frame in a notebook
@@ -49,14 +49,14 @@ def save_html(
 ) -> None:
     """Write the explorer of a trace to an HTML file; arguments and errors as in `Trace.save_html`."""
     of_kind(path, str | Path, "path")
-    view, kept = opened(trace, layer, head, query, layers)
-    save_file(Path(path), page(trace, view, kept, shown(trace, image)).encode("utf-8"), "page", TraceError)
+    view = first_view(trace, layer, head, query, layers)
+    text = page(trace, view, kept_layers(trace, view, layers), shown(trace, image))
+    save_file(Path(path), text.encode("utf-8"), "page", TraceError)
 
 
-def frame(trace: Trace) -> str:
-    """Return HTML that shows the explorer in a frame of a notebook, which cannot reach the notebook."""
-    view, kept = opened(trace, None, None, None, None)
-    document = html.escape(page(trace, view, kept, shown(trace, None)))
+def frame(trace: Trace, view: View, layers: tuple[int, ...], picture: Shown) -> str:
+    """Return HTML that shows the page in a frame of a notebook, which cannot reach the notebook; see `page`."""
+    document = html.escape(page(trace, view, layers, picture))
     style = f"width: 100%; height: {FRAME_HEIGHT}px; border: 0"
     return f'<iframe sandbox="allow-scripts" title="Attention explorer" style="{style}" srcdoc="{document}"></iframe>'
 
