@@ -8,5 +8,5 @@ from pathlib import Path
 
 from ..browser import THEME, Markup
 
-_FOLDER = Path(__file__).parent
-MARKUP = Markup((_FOLDER / "explorer.html").read_text("utf-8"), THEME + (_FOLDER / "explorer.css").read_text("utf-8"))
+FOLDER = Path(__file__).parent
+MARKUP = Markup((FOLDER / "explorer.html").read_text("utf-8"), THEME + (FOLDER / "explorer.css").read_text("utf-8"))

@@ -30,10 +30,9 @@ from ..browser.embedded import embedded
 from ..browser.modules import link
 from ..browser.themes import rule
 from ..colour import Style
-from . import MARKUP
+from . import FOLDER, MARKUP
 from .contents import Shown, description, first_view, kept_layers, parts_of, shown
 
-_FOLDER = Path(__file__).parent
 FRAME_HEIGHT = 760  # pixels of a frame in a notebook
 
 
@@ -84,7 +83,7 @@ def page(trace: Trace, view: View, layers: tuple[int, ...], picture: Shown, styl
     }
     facts = description(trace, picture.name, layers) | {"Made by": f"vitviz {__version__}, Trace.save_html"}
     css, script = _assets()
-    return Template((_FOLDER / "standalone.html").read_text("utf-8")).substitute(
+    return Template((FOLDER / "standalone.html").read_text("utf-8")).substitute(
         title=_escape(f"Attention explorer: {picture.name}"),
         version=_escape(__version__),
         explorer=MARKUP.html,
@@ -107,8 +106,8 @@ def _assets() -> tuple[str, str]:
         rule(":root[data-theme=light]", "light"),
         rule(":root[data-theme=dark]", "dark"),
     )
-    css = "".join([*themes, (_FOLDER / "standalone.css").read_text("utf-8"), MARKUP.css])
-    return css, link(_FOLDER / "standalone.js")
+    css = "".join([*themes, (FOLDER / "standalone.css").read_text("utf-8"), MARKUP.css])
+    return css, link(FOLDER / "standalone.js")
 
 
 def _part(part: bytes) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import anywidget
@@ -16,7 +15,7 @@ from ..browser.binary import header_of
 from ..browser.modules import link
 from ..browser.themes import rule
 from ..colour import Style
-from . import MARKUP
+from . import FOLDER, MARKUP
 from .contents import Shown, parts_of
 
 _THEMES = rule(":host", "light") + rule(":host([data-theme=dark])", "dark")
@@ -40,7 +39,7 @@ class ExplorerWidget(anywidget.AnyWidget):
         EditError: if an edit of the trace changes attention scores.
     """
 
-    _esm = link(Path(__file__).parent / "widget.js")
+    _esm = link(FOLDER / "widget.js")
     _html = traitlets.Unicode(MARKUP.html).tag(sync=True)
     _css = traitlets.Unicode(_THEMES + _HOST + MARKUP.css).tag(sync=True)
     view = traitlets.Instance(View).tag(
