@@ -152,13 +152,13 @@ def parts_of(trace: Trace, view: View, layers: tuple[int, ...], picture: Shown) 
     return payload(trace, vectors(trace, layers), view, picture=picture.jpeg, image_name=picture.name)
 
 
-def description(trace: Trace, name: str, layers: tuple[int, ...]) -> dict[str, str]:
+def description(trace: Trace, name: str, model_title: str, layers: tuple[int, ...]) -> dict[str, str]:
     """Return what an explorer shows, by title, as plain text: image, model, input, and how it was computed."""
     config, model, (rows, columns), patch = trace.config, trace.model, trace.grid, trace.config.patch_size
     shape = f"{columns * patch} × {rows * patch} pixels, {rows} × {columns} patches"
     facts = {
         "Image": name,
-        "Model": f"{model.name}, {trace.layers} layers with {trace.heads} heads",
+        "Model": f"{model_title}, {trace.layers} layers with {trace.heads} heads",
         "Input": f"{shape}{_crop(trace)}. {_preprocessing(trace)}",
     }
     if trace.edits:

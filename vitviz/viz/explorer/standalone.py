@@ -60,7 +60,16 @@ def frame(trace: Trace, view: View, layers: tuple[int, ...], picture: Shown) -> 
     return f'<iframe sandbox="allow-scripts" title="Attention explorer" style="{style}" srcdoc="{document}"></iframe>'
 
 
-def page(trace: Trace, view: View, layers: tuple[int, ...], picture: Shown, style: Style | None = None) -> str:
+def page(
+    trace: Trace,
+    view: View,
+    layers: tuple[int, ...],
+    picture: Shown,
+    *,
+    style: Style | None = None,
+    model_title: str = "",
+    origin: str = "",
+) -> str:
     """Return the page as text.
 
     Args:
@@ -69,6 +78,8 @@ def page(trace: Trace, view: View, layers: tuple[int, ...], picture: Shown, styl
         layers: layers that follow the pointer, in order.
         picture: picture of the model input, and its name.
         style: style with which the page opens; the default style if None.
+        model_title: title of the model, by default its name.
+        origin: hexadecimal identity of the image file, for later runs of a command.
 
     Raises:
         EditError: if an edit of the trace changes attention scores.
@@ -81,10 +92,12 @@ def page(trace: Trace, view: View, layers: tuple[int, ...], picture: Shown, styl
         "kept": layers if len(layers) < trace.layers else None,
         "parts": [header_of(part)["key"] for part in parts.values()],
     }
-    facts = description(trace, picture.name, layers) | {"Made by": f"vitviz {__version__}, Trace.save_html"}
+    made_by = f"vitviz {__version__}, with Trace.save_html or vitviz attention --interactive"
+    facts = description(trace, picture.name, model_title or trace.model.name, layers) | {"Made by": made_by}
     css, script = _assets()
     return Template((FOLDER / "standalone.html").read_text("utf-8")).substitute(
         title=_escape(f"Attention explorer: {picture.name}"),
+        origin=origin,
         version=_escape(__version__),
         explorer=MARKUP.html,
         facts=_described(facts),
