@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -12,8 +12,7 @@ from PIL import Image
 
 from ...analysis.default_view import default_view
 from ...errors import ArgumentError, EditError, ImageError
-from ...errors.arguments import checked_index, of_kind, one_of
-from ...errors.arguments import shown as reported
+from ...errors.arguments import array, checked_index, of_kind, one_of
 from ...images import SafeImage, as_picture, read_image
 from ...model.applied_edits import apply
 from ...model.config import POOL
@@ -92,12 +91,7 @@ def _view(trace: Trace, layer: int | str | None, head: int | None, query: int | 
 def _checked(trace: Trace, layers: Sequence[int] | None) -> set[int] | None:
     if layers is None:
         return None
-    if not isinstance(layers, Iterable) or isinstance(layers, str | bytes | Mapping):
-        raise ArgumentError(f"The argument 'layers' must be a list of layer indices, not {reported(layers)}.")
-    chosen = {checked_index(layer, trace.layers, "layer") for layer in layers}
-    if not chosen:
-        raise ArgumentError("The argument 'layers' is empty; give at least one layer, or None.")
-    return chosen
+    return {checked_index(layer, trace.layers, "layer") for layer in array(layers, "layer", "The argument 'layers'")}
 
 
 def shown(trace: Trace, image: str | Path | bytes | Image.Image | None) -> Shown:
