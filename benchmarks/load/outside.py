@@ -12,7 +12,7 @@ from streamlit.proto.Element_pb2 import Element
 
 import vitviz
 from vitviz.analysis.ablation import distance
-from vitviz.ui.components._shared.binary import header_of
+from vitviz.viz.browser.binary import header_of
 
 from .server import MAP
 

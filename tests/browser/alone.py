@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from playwright.sync_api import Page
 
 from vitviz.ui.components._shared import Component
-from vitviz.ui.components._shared.binary import header_of
+from vitviz.viz.browser.binary import header_of
 
 # Minimal version of Streamlit's mounting. Sent messages are recorded: `messages` are the pending ones, and `told` is
 # the history of the last message of each transmission.

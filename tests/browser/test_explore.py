@@ -245,6 +245,24 @@ def test_downloads_hold_what_is_shown(explore, cat):
     assert image.text["Description"].startswith("Layer 10, head 3, patch (6, 6)")
 
 
+def test_the_downloaded_explorer_opens_with_what_is_shown(explore, new_page, cat, tmp_path):
+    page = explore("image=cat&layer=10&head=3&query=6-6&scale=raw")
+    file = downloaded(page.page, "Explorer (HTML)")
+    assert file.suggested_filename == "cat-L10-H3-6-6.html"
+    file.save_as(tmp_path / file.suggested_filename)  # Playwright's own path has no extension
+    taken = ExplorerPage(new_page())
+    taken.page.goto((tmp_path / file.suggested_filename).as_uri())
+    expect(taken.root).to_have_attribute("data-query", str(cat.prefix + 5 * 16 + 5))
+    assert taken.shown == page.shown
+    assert taken.data("top-weight") == page.data("top-weight")
+    for token in (17, 200):
+        for one in (page, taken):
+            one.hover(cat, token)
+        assert taken.data("top-weight") == page.data("top-weight")
+        assert taken.status.inner_text() == page.status.inner_text()
+        taken.shows_what_the_library_says(cat)
+
+
 @pytest.mark.exhaustive
 def test_two_visitors_at_once_see_their_own(explore, model):
     names = ("astronaut", "flower")

@@ -16,8 +16,9 @@ from tests.support.exhaustive import exhaustive
 from tests.support.random_models import POOLED, trace_of
 from vitviz.notation.view import View, pooling_note, token_layout
 from vitviz.ui.components.explorer import component
-from vitviz.ui.components.explorer.payload import as_jpeg, payload, read_style, read_view, vectors
+from vitviz.ui.components.explorer.messages import read_style, read_view
 from vitviz.viz.colour import Style, colour_map, overlay_map, tone
+from vitviz.viz.explorer.payload import as_jpeg, payload, vectors
 
 THEMES = {
     "light": "--st-primary-color:#8e5cf0; --st-text-color:#1d1a26; --st-background-color:#fff;"

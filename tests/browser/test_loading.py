@@ -13,7 +13,7 @@ from tests.browser.test_kinds import Shown, encoded
 from tests.support.random_models import trace_of
 from vitviz.notation.view import View, token_layout
 from vitviz.ui.app import state
-from vitviz.ui.components._shared.binary import header_of
+from vitviz.viz.browser.binary import header_of
 from vitviz.viz.colour import Style
 
 PHONE, WIDE = {"width": 390, "height": 844}, {"width": 1920, "height": 1080}

@@ -209,7 +209,7 @@ def check_message(error):
 METHODS = {
     "LinearHead": " save",
     "Trace": "activation activations rerun attention head_index heatmap keys queries row_sum scores token_index tokens "
-    "save with_recorded",
+    "save save_html show with_recorded",
     "VisionTransformer": " embed forward grid_of positions trace trace_batch",
     "images": "Preprocessing Preprocessing.for_channels Geometry.is_padding Geometry.patch_box as_picture check_size "
     "normalise prepare read_image",

@@ -57,7 +57,7 @@ def test_what_make_installs_is_what_pip_installs():
 
     assert reached("requirements.txt") == lines_of(*(f"requirements/{name}.txt" for name in ("library", "app", "data")))
     assert reached("requirements-dev.txt") == lines_of(
-        *(f"requirements/{name}.txt" for name in ("library", "app", "data", "ray", "dev"))
+        *(f"requirements/{name}.txt" for name in ("library", "app", "data", "notebook", "ray", "dev"))
     )
 
 

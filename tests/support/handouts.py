@@ -6,8 +6,8 @@ from html.parser import HTMLParser
 import numpy as np
 from PIL import Image
 
-from vitviz.ui.components.explorer.payload import as_jpeg
 from vitviz.ui.pages.lesson.handout import ClassSet, Run, handout
+from vitviz.viz.explorer.payload import as_jpeg
 from vitviz.walkthrough.steps import block_by_hand, readout_by_hand
 from vitviz.walkthrough.worksheet import worksheets
 

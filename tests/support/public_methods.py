@@ -50,6 +50,11 @@ def methods(small, photo, checkpoint):
         "Trace.queries": (trace.queries, {"layer": 0}),
         "Trace.row_sum": (trace.row_sum, {"layer": 0}),
         "Trace.save": (lambda path: trace.save(saved.parent / path if type(path) is str else path), {"path": saved}),
+        "Trace.save_html": (
+            lambda path, **more: trace.save_html(saved.parent / path if type(path) is str else path, **more),
+            {"path": saved.with_name("it.html"), "layer": 0, "head": 0, "query": 0, "layers": [0], "image": safe.rgb},
+        ),
+        "Trace.show": (trace.show, {"layer": 0, "head": 0, "query": 0, "layers": [0], "image": safe.rgb}),
         "Trace.scores": (trace.scores, at | {"key": 0}),
         "Trace.token_index": (trace.token_index, {"token": 0}),
         "Trace.tokens": (trace.tokens, {"layer": 0}),

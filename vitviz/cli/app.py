@@ -20,8 +20,10 @@ from .arguments import (
     FitOption,
     Formats,
     Images,
+    Interactive,
     Interpolation,
     Json,
+    Layers,
     LinearHead,
     Mean,
     Model,
@@ -100,6 +102,8 @@ def attention(
     scale: Annotated[
         Scale, typer.Option(help="Colour scale: relative to max, raw weights, or relative to uniform attention.")
     ] = Scale.relative,
+    interactive: Interactive = False,
+    layers: Layers = None,
     size: Size = None,
     fit: FitOption = None,
     formats: Formats = None,
@@ -130,6 +134,8 @@ def attention(
         size,
         fit,
         as_json,
+        interactive,
+        layers,
     )
 
 

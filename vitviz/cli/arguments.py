@@ -107,6 +107,23 @@ Skip = Annotated[
         help="Skip images whose files all exist and are newer than image and model; a report keeps them.",
     ),
 ]
+Interactive = Annotated[
+    bool,
+    typer.Option(
+        "--interactive",
+        help="Write the attention explorer of each image: an HTML file that computes the attention of every head for "
+        "the patch under the pointer, without a network.",
+    ),
+]
+Layers = Annotated[
+    str | None,
+    typer.Option(
+        metavar="LAYERS",
+        help="For --interactive: layers that follow the pointer, such as 9,12, or all; by default all of a small "
+        "input, and else the layer with which it opens.",
+        show_default=False,
+    ),
+]
 Size = Annotated[
     str | None,
     typer.Option(

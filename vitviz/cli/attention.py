@@ -8,6 +8,7 @@ from ..errors import VitvizError
 from ..model.config import POOL, ViTConfig
 from ..notation.marks import MEAN, head_in_name, layer_in_name, percent
 from ..notation.view import Direction, Scale, View, scales, strongest_patch
+from ..trace.trace import Trace
 from ..trace.vision_transformer import VisionTransformer
 from ..viz import export
 from ..viz.colour import on_neutral
@@ -65,23 +66,25 @@ class Attention:
             [export.stem(name, *at, token and export.safe_name(token), self.direction == "to"), *self._scale]
         )
 
+    def view(self, trace: Trace) -> View:
+        """Return the view of a trace.
+
+        Raises:
+            VitvizError: if the trace has no such token, or the scale does not apply to signed weights.
+        """
+        layer = parse_layer(self.layer, trace.config)
+        head, query = parse_head(self.head, layer, trace.config), parse_token(self.query, trace)
+        if self.scale not in scales(trace):
+            raise VitvizError(f"Scale {self.scale!r} does not apply to signed attention weights; use relative or raw.")
+        return View(layer, head, query, self.direction, self.scale)
+
     def run(self, image: TracedImage) -> Result:
         """Compute the attention map of one image.
 
         Raises:
-            VitvizError: if the image has no such token, or the scale does not apply to signed weights.
+            VitvizError: see `view`.
         """
-        trace = image.trace
-        layer = parse_layer(self.layer, trace.config)
-        view = View(
-            layer,
-            parse_head(self.head, layer, trace.config),
-            parse_token(self.query, trace),
-            self.direction,
-            self.scale,
-        )
-        if self.scale not in scales(trace):
-            raise VitvizError(f"Scale {self.scale!r} does not apply to signed attention weights; use relative or raw.")
+        trace, view = image.trace, self.view(image.trace)
         about = export.metadata(trace, view, image.path.name, trace.model.name, image.fit) | dict(image.origin)
         weights = view.weights(trace)
         strongest = strongest_patch(trace, weights)

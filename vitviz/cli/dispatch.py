@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import typer
 
 from .choices import Format
@@ -9,7 +11,9 @@ from .choices import Format
 MORE = ("arch_kwargs", "mean", "std", "interpolation", "crop_pct")  # checkpoint options after the first four
 
 
-def run(command: str, analysis, images, model, options, writes, size, fit, as_json: bool) -> None:
+def run(
+    command: str, analysis, images, model, options, writes, size, fit, as_json: bool, interactive=False, layers=None
+) -> None:
     """Run a command that analyses images one by one, and exit."""
     from .run import Task
     from .run import run as run_task
@@ -18,6 +22,12 @@ def run(command: str, analysis, images, model, options, writes, size, fit, as_js
     default = Format.html if out.suffix == ".html" and not out.is_dir() else Format.png
     kinds = tuple(dict.fromkeys(kind.value for kind in formats or [default]))
     task = Task(command, images, model, _options(*options), out, kinds, size, fit and fit.value, as_json, width, skip)
+    if interactive:
+        from .interactive import run as run_interactive
+
+        raise typer.Exit(run_interactive(replace(task, formats=formats or ["html"]), analysis, layers))
+    if layers is not None:
+        raise typer.BadParameter("it applies to --interactive only", param_hint="--layers")
     raise typer.Exit(run_task(task, analysis))
 
 

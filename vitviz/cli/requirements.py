@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:  # imported in `required` only, so that `vitviz doctor` can report that it is missing
     from packaging.requirements import Requirement
 
-Part = Literal["library", "app", "data", "ray"]
+Part = Literal["library", "app", "data", "notebook", "ray"]
 
 _FOLDER = Path(__file__).parents[2] / "requirements"  # of a checkout
 

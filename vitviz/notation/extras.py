@@ -8,8 +8,12 @@ from typing import Literal
 from ..errors import VitvizError
 from .marks import join_words
 
-Extra = Literal["data", "ray"]
-PACKAGES: dict[Extra, tuple[str, ...]] = {"data": ("pyarrow", "duckdb", "fsspec"), "ray": ("ray",)}
+Extra = Literal["data", "notebook", "ray"]
+PACKAGES: dict[Extra, tuple[str, ...]] = {
+    "data": ("pyarrow", "duckdb", "fsspec"),
+    "notebook": ("anywidget",),
+    "ray": ("ray",),
+}
 
 
 def missing(extra: Extra) -> list[str]:

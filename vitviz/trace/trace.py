@@ -22,12 +22,13 @@ from ..model.edits import ActivationPatch, Edit
 from ..model.hooks import capture, edit, without_hooks
 from ..model.precision import check_numbers, plain_arithmetic
 from ..model.vit import ViT
+from .displays import Displays
 from .saved_weights import fingerprint, saved_weights
 from .trace_file import write_trace_file
 
 
 @dataclass(frozen=True, eq=False)
-class Trace:
+class Trace(Displays):
     """Record of one forward pass of one image: frozen, on the CPU, without gradients, safe to share between threads.
 
     A trace stores queries and keys (tokens x D numbers per layer) rather than attention matrices (tokens x tokens per

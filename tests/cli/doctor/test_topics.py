@@ -12,7 +12,7 @@ from tests.support.facts import assert_mentions
 from vitviz import zoo
 from vitviz.cli import requirements
 from vitviz.cli.doctor import hub
-from vitviz.cli.doctor.components import UI, check_app, check_files
+from vitviz.cli.doctor.components import PACKAGE, PARTS, check_app, check_files
 from vitviz.cli.doctor.hub import check_hub
 from vitviz.cli.doctor.machine import APP_MB, LIBRARY_MB, available_memory, check_memory
 from vitviz.cli.doctor.settings import check_checkpoints, check_settings
@@ -194,41 +194,46 @@ def test_checkpoints_that_this_user_may_not_read(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def ui(tmp_path):
+def package(tmp_path):
     """A copy of the files that browsers receive, with the modules that name them."""
-    shutil.copytree(UI, tmp_path / "ui", ignore=shutil.ignore_patterns("__pycache__", "pages", "widgets"))
-    return tmp_path / "ui"
+    for part in PARTS:
+        ignored = shutil.ignore_patterns("__pycache__", "pages", "widgets")
+        shutil.copytree(PACKAGE / part, tmp_path / part, ignore=ignored)
+    return tmp_path
 
 
 def test_all_components_are_there():
     (check,) = check_files()
     assert check.status == "ok"
-    folders = {path.name for path in (UI / "components").iterdir() if any(path.glob("*.js"))} - {"_shared"}
+    folders = {path.name for path in (PACKAGE / "ui" / "components").iterdir() if any(path.glob("*.js"))} - {"_shared"}
     assert set(check.facts["components"]) == folders
 
 
 @pytest.mark.parametrize(
     "file",
     [
-        "components/explorer/explorer.js",
-        "components/board/board.html",
-        "components/scatter/scatter.css",
-        "components/diagram/position.js",
-        "components/_shared/canvas.js",
+        "ui/components/explorer/explorer.js",
+        "ui/components/board/board.html",
+        "ui/components/scatter/scatter.css",
+        "ui/components/diagram/position.js",
+        "ui/components/_shared/camera.js",
+        "viz/browser/canvas.js",
+        "viz/explorer/attention.js",
+        "viz/explorer/explorer.html",
     ],
 )
-def test_a_missing_file_of_a_component_is_named(ui, file):
-    (ui / file).unlink()
-    (check,) = check_files(ui)
+def test_a_missing_file_of_a_component_is_named(package, file):
+    (package / file).unlink()
+    (check,) = check_files(package)
     assert (check.status, check.facts["missing"]) == ("failure", [file])
     assert_mentions(check.summary, file)
     assert check.advice
 
 
-def test_an_empty_file_is_named(ui):
-    (ui / "app/serving/units.js").write_text("")
-    (check,) = check_files(ui)
-    assert (check.status, check.facts["empty"]) == ("failure", ["app/serving/units.js"])
+def test_an_empty_file_is_named(package):
+    (package / "ui/app/serving/units.js").write_text("")
+    (check,) = check_files(package)
+    assert (check.status, check.facts["empty"]) == ("failure", ["ui/app/serving/units.js"])
 
 
 def test_no_components_at_all(tmp_path):
@@ -318,15 +323,16 @@ def test_a_package_that_is_missing_or_too_old(package, version, status, monkeypa
 @pytest.mark.parametrize(
     ("package", "version", "statuses"),
     [
-        ("duckdb", None, ["ok", "ok"]),
-        ("pyarrow", "1.0", ["warning", "ok"]),
-        ("ray", None, ["ok", "ok"]),
+        ("duckdb", None, ["ok"] * 3),
+        ("pyarrow", "1.0", ["warning", "ok", "ok"]),
+        ("anywidget", None, ["ok"] * 3),
+        ("ray", None, ["ok"] * 3),
     ],
 )
 def test_the_packages_of_an_extra(package, version, statuses, monkeypatch):
     """Missing ones are an offer; outdated ones would fail."""
     complete = list(check_extras())
-    assert [(check.status, check.advice) for check in complete] == [("ok", "")] * 2
+    assert [(check.status, check.advice) for check in complete] == [("ok", "")] * 3
     installed = requirements.importlib.metadata.version
 
     def changed(name):

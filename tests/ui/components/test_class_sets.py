@@ -9,8 +9,8 @@ from tests.support.app_pages import picture
 from tests.support.fake_browser import Browser, message
 from vitviz.ui.components import _shared as mounting
 from vitviz.ui.components import class_sets
-from vitviz.ui.components._shared.binary import header_of
 from vitviz.ui.components.class_sets import Actions, ShownClass, ShownImage
+from vitviz.viz.browser.binary import header_of
 
 MARKS = ("0" * 16, "a" * 16)
 CLASSES = [

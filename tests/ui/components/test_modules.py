@@ -11,7 +11,7 @@ from vitviz.notation.marks import percent
 from vitviz.ui import components
 from vitviz.ui.app import tour
 from vitviz.ui.components._shared import Component
-from vitviz.ui.components._shared.modules import link
+from vitviz.viz.browser.modules import link
 
 NAMES = [entry.name for entry in pkgutil.iter_modules(components.__path__) if not entry.name.startswith("_")]
 COMPONENTS = [tour.component, *(importlib.import_module(f"{components.__name__}.{name}").component for name in NAMES)]
@@ -160,5 +160,5 @@ def test_words_are_set_as_text_only():
 
 def test_percentages_are_written_as_the_library_writes_them():
     shares = [0.1419, -0.1419, -0.0381, 0.00021, -0.000021, -1e-9, 1e-9, 0, -1, 0.0999]
-    script = 'import { percent } from "./explorer/labels.js"; answer(given.map(percent));'
+    script = 'import { percent } from "../../viz/explorer/labels.js"; answer(given.map(percent));'
     assert run(script, shares) == [percent(share) for share in shares]

@@ -7,8 +7,8 @@ import pytest
 from tests.support.fake_browser import SESSION, Browser, message
 from vitviz.ui.components import _shared as mounting
 from vitviz.ui.components._shared import Component, Listener, packed
-from vitviz.ui.components._shared.binary import header_of
 from vitviz.ui.components._shared.messages import Message, read_messages, whole_number
+from vitviz.viz.browser.binary import header_of
 
 
 @pytest.fixture

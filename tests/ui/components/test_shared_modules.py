@@ -5,13 +5,13 @@ import pytest
 
 from tests.support.node_runner import run
 from vitviz.ui.components._shared import packed
-from vitviz.ui.components._shared.binary import header_of
 from vitviz.ui.components._shared.messages import MOST, Message, read_messages
 from vitviz.viz import colour
+from vitviz.viz.browser.binary import header_of
 
 
 def test_colours_of_the_library_are_those_in_scripts():
-    script = 'import { KEY, QUERY } from "./_shared/theme.js"; answer([QUERY, KEY]);'
+    script = 'import { KEY, QUERY } from "../../viz/browser/theme.js"; answer([QUERY, KEY]);'
     assert run(script) == [colour.QUERY, colour.KEY]
 
 
@@ -20,7 +20,7 @@ def test_colours_of_the_library_are_those_in_scripts():
 
 def test_all_halves_are_read_as_numpy_reads_them():
     script = """
-        import { halves } from "./_shared/binary.js";
+        import { halves } from "../../viz/browser/binary.js";
         const numbers = halves(given.buffer, given.byteOffset, 65536);
         answer([...new Uint32Array(numbers.buffer)]);
     """
@@ -39,7 +39,7 @@ def test_a_header_and_its_sections_are_read_wherever_they_lie(length):
     sections = {"odd": b"x" * length, "numbers": np.arange(3, dtype=np.float32).tobytes(), "none": b""}
     data = packed({"name": "Grüße 猫", "at": [1, None]}, sections)
     script = """
-        import { readHeader } from "./_shared/binary.js";
+        import { readHeader } from "../../viz/browser/binary.js";
         const { start, ...header } = readHeader(given.subarray(3));
         const sections = Object.entries(header.sections).map(([name, [at, size]]) =>
           [name, [...given.subarray(3 + start + at, 3 + start + at + size)]]);
@@ -57,8 +57,8 @@ def test_a_header_and_its_sections_are_read_wherever_they_lie(length):
 
 def test_keys_come_with_their_step_unless_they_are_the_browsers():
     script = """
-        import { Listening } from "./_shared/listening.js";
-        import { onKeys } from "./_shared/keys.js";
+        import { Listening } from "../../viz/browser/listening.js";
+        import { onKeys } from "../../viz/browser/keys.js";
         const [node, listening, steps] = [new EventTarget(), new Listening(), []];
         onKeys(listening, node, (event, step) => { steps.push(step ?? event.key); return event.key !== "x"; });
         const press = ({ key, altGraph, ...held }) => {
@@ -86,7 +86,7 @@ def test_keys_come_with_their_step_unless_they_are_the_browsers():
 
 def test_the_pointer_is_over_a_cell_even_beyond_the_edge():
     script = """
-        import { cellAt } from "./_shared/pointer.js";
+        import { cellAt } from "../../viz/browser/pointer.js";
         const node = { getBoundingClientRect: () => ({ left: 10, top: 20, width: 60, height: 40 }) };
         answer(given.map(([clientX, clientY]) => cellAt({ clientX, clientY }, node, [4, 6])));
     """
@@ -102,7 +102,7 @@ def test_the_pointer_is_over_a_cell_even_beyond_the_edge():
 
 def test_there_is_one_drawing_a_frame_and_a_slide_ends_where_it_should():
     script = """
-        import { Frames } from "./_shared/frames.js";
+        import { Frames } from "../../viz/browser/frames.js";
         let waiting = new Map(), number = 0;
         globalThis.requestAnimationFrame = (act) => { waiting.set(++number, act); return number; };
         globalThis.cancelAnimationFrame = (one) => waiting.delete(one);

@@ -22,9 +22,9 @@ from vitviz.notation.view import token_label
 from vitviz.ui.app import activations, cache, state
 from vitviz.ui.app.jobs import background, queue
 from vitviz.ui.components import scatter, similarity
-from vitviz.ui.components._shared.binary import header_of
 from vitviz.ui.pages.tokens import principal_components, token_analyses
 from vitviz.ui.widgets.strips import number
+from vitviz.viz.browser.binary import header_of
 from vitviz.viz.colour import KEY
 
 SECTIONS = ("Colours", "Similarity", "Norms", "Points", "Places")

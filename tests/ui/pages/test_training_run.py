@@ -14,7 +14,7 @@ from tests.support.exhaustive import exhaustive
 from tests.support.training_runs import weights, write_run
 from vitviz import zoo
 from vitviz.ui.app import state
-from vitviz.ui.components.explorer.payload import vectors as sent_vectors
+from vitviz.viz.explorer.payload import vectors as sent_vectors
 from vitviz.zoo.shipped_run import RUNS
 
 FIRST, MIDDLE = (f"{RUNS['digits']}/step-{step:05}" for step in (KEPT[0], KEPT[3]))

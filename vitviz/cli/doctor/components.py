@@ -11,31 +11,33 @@ from ...errors import VitvizError
 from ...notation.installation import app_folder
 from .check import Check
 
-UI = Path(__file__).parents[2] / "ui"
+PACKAGE = Path(__file__).parents[2]
+PARTS = ("ui", "viz")  # folders of the package with such files
+OTHERS = ("viz/browser/theme.css", "viz/explorer/explorer.css", "viz/explorer/explorer.html")  # named by no component
 SUFFIXES = (".js", ".css", ".html")
 _IMPORT = re.compile(r'^\s*import\s[^"]*from "(\.\.?/[^"]+)";', re.MULTILINE)
 
 
-def check_files(ui: Path = UI) -> Iterator[Check]:
+def check_files(package: Path = PACKAGE) -> Iterator[Check]:
     """Check that the files of all browser components, and the other scripts and styles, are present and not empty.
 
     Args:
-        ui: folder of the code for Streamlit.
+        package: folder of the package vitviz.
     """
-    folders = sorted(path.parent for path in (ui / "components").glob("[!_]*/__init__.py"))
-    needed = {path for folder in folders for path in _files_of(folder)}
-    found = {path for path in ui.rglob("*") if path.suffix in SUFFIXES}
+    folders = sorted(path.parent for path in (package / "ui" / "components").glob("[!_]*/__init__.py"))
+    needed = {path for folder in folders for path in _files_of(folder)} | {package / name for name in OTHERS}
+    found = {path for part in PARTS for path in (package / part).rglob("*") if path.suffix in SUFFIXES}
     needed |= {path for script in found if script.suffix == ".js" for path in _imports_of(script)}
-    missing = sorted(path.relative_to(ui).as_posix() for path in needed if not path.is_file())
-    empty = sorted(path.relative_to(ui).as_posix() for path in found if not path.stat().st_size)
+    missing = sorted(path.relative_to(package).as_posix() for path in needed if not path.is_file())
+    empty = sorted(path.relative_to(package).as_posix() for path in found if not path.stat().st_size)
     facts = {"components": [folder.name for folder in folders], "files": len(found), "missing": missing, "empty": empty}
     if folders and not missing and not empty:
         summary = f"{len(folders)} components; {len(found)} scripts, styles and pages."
         yield Check("components", "ok", facts, summary)
         return
     problems = [f"missing: {', '.join(missing)}"] * bool(missing) + [f"empty: {', '.join(empty)}"] * bool(empty)
-    summary = f"Files in vitviz/ui: {'; '.join(problems) or 'no components'}."
-    advice = "Install vitviz again; in a clone of the repository, run git checkout vitviz/ui."
+    summary = f"Files in vitviz: {'; '.join(problems) or 'no components'}."
+    advice = "Install vitviz again; in a clone of the repository, run git checkout vitviz."
     yield Check("components", "failure", facts, summary, advice)
 
 

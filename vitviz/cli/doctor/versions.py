@@ -6,8 +6,14 @@ import platform
 from collections.abc import Iterator
 
 from ... import __version__
-from ..requirements import install_command, installed, required, unmet
+from ..requirements import Part, install_command, installed, required, unmet
 from .check import Check
+
+EXTRAS: dict[Part, str] = {
+    "data": "vitviz scan and the page Collection",
+    "notebook": "Trace.show in a notebook",
+    "ray": "vitviz scan --engine ray",
+}
 
 
 def check_versions() -> Iterator[Check]:
@@ -27,7 +33,7 @@ def check_versions() -> Iterator[Check]:
 
 def check_extras() -> Iterator[Check]:
     """Compare the packages of the extras with their requirements. Nothing else needs these packages."""
-    for extra, users in (("data", "vitviz scan and the page Collection"), ("ray", "vitviz scan --engine ray")):
+    for extra, users in EXTRAS.items():
         versions = {one.name: installed(one) for one in required(extra)}
         found = ", ".join(f"{name} {version}" for name, version in versions.items() if version)
         lacking = unmet(extra)

@@ -6,8 +6,8 @@ import threading
 from weakref import WeakValueDictionary
 
 from ...images import SafeImage, read_image
+from ...viz.explorer.payload import as_jpeg
 from ...viz.picture import middle_square
-from ..components.explorer.payload import as_jpeg
 from .cache import cached
 
 preparing = threading.BoundedSemaphore(2)  # of many uploads at once, the first one is shown long before the last

@@ -26,8 +26,8 @@ from ...notation.view import View
 from ...trace.inputs import default_size
 from ...trace.trace import Trace
 from ...trace.vision_transformer import VisionTransformer
+from ...viz.explorer.payload import Vectors, as_jpeg, fits_at_once, vectors
 from ...viz.picture import sharp_picture
-from ..components.explorer.payload import Vectors, as_jpeg, fits_at_once, vectors
 from . import class_shares, models, notices, sessions
 from .cache import cached
 from .cached_trace import cached_trace

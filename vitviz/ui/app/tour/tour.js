@@ -1,9 +1,9 @@
 // Card and ring of the tour and the lesson. The card changes at once; each stop is also sent to Python, which changes the
 // page and the address.
 
-import { Component } from "../../components/_shared/component.js";
-import { refs, setText } from "../../components/_shared/elements.js";
-import { Frames } from "../../components/_shared/frames.js";
+import { Component } from "../../../viz/browser/component.js";
+import { refs, setText } from "../../../viz/browser/elements.js";
+import { Frames } from "../../../viz/browser/frames.js";
 import { mounted } from "../../components/_shared/mounted.js";
 import { covered } from "../../components/_shared/page.js";
 

@@ -18,18 +18,15 @@ from typing import Any
 
 import streamlit as st
 
-from ....viz.colour import KEY, QUERY
-from .binary import header_of, packed
+from ....viz.browser import THEME, Markup
+from ....viz.browser.binary import header_of, packed
+from ....viz.browser.modules import link
 from .messages import Listener, read_messages, whole_number
-from .modules import link
 
 __all__ = ["Component", "Listener", "packed", "whole_number"]
 
 _log = logging.getLogger(__name__)
 _EMPTY = "<i hidden></i>"  # Streamlit requires some markup
-_THEME = (Path(__file__).parent / "theme.css").read_text("utf-8") + (
-    f":host, :root {{ --query: {QUERY}; --key: {KEY}; }}\n"  # the chosen token and its keys, as in all pictures
-)
 
 
 class Component:
@@ -44,7 +41,7 @@ class Component:
     Args:
         name: name of the files, and name of the component in Streamlit after the prefix `vitviz.`.
         folder: folder of the files.
-        base: component to build on. Its markup is used if the folder has none; its style sheet comes first.
+        base: component or markup to build on. Its markup is used if the folder has none; its style sheet comes first.
         css: additional rules, computed in Python.
         isolated: whether markup and styles are isolated from the page.
 
@@ -52,13 +49,15 @@ class Component:
         ValueError: if the script cannot be linked, see `link`.
     """
 
-    def __init__(self, name: str, folder: Path, *, base: Component | None = None, css: str = "", isolated: bool = True):
+    def __init__(
+        self, name: str, folder: Path, *, base: Component | Markup | None = None, css: str = "", isolated: bool = True
+    ):
         def read(kind: str) -> str:
             path = folder / f"{name}.{kind}"
             return path.read_text("utf-8") if path.exists() else ""
 
         self.html = read("html") or (base.html if base else _EMPTY)
-        self.css = (base.css if base else _THEME if isolated else "") + read("css") + css
+        self.css = (base.css if base else THEME if isolated else "") + read("css") + css
         self.script = link(folder / f"{name}.js")
         self.mount = st.components.v2.component(
             f"vitviz.{name}", html=self.html, css=self.css or None, js=self.script, isolate_styles=isolated

@@ -4,7 +4,7 @@
 // source of truth: a component starts from it and follows it. Only while messages are pending, that is, sent by the user but
 // not yet received by Python, is the state from Python older than the page; the component then keeps its own state.
 
-import { Listening } from "./listening.js";
+import { Listening } from "../../../viz/browser/listening.js";
 
 const MOST_MESSAGES = 100; // maximum number of pending messages, as in vitviz/ui/components/_shared/messages.py
 const mounts = new WeakMap(); // parent element -> Mount

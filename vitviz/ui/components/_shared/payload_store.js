@@ -1,7 +1,7 @@
 // Store for payloads that are too large to be sent with every run. Streamlit sends each payload once; it stays here for
 // the component that shows it.
 
-import { readHeader } from "./binary.js";
+import { readHeader } from "../../../viz/browser/binary.js";
 
 const payloads = (globalThis.vitvizPayloads ??= new Map()); // key of a payload -> { bytes, owner }
 const owners = new WeakMap(); // parent element -> { key, calls }

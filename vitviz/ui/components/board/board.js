@@ -1,10 +1,10 @@
 // Board of layers and heads: buttons that show the edit of each part. Python handles the clicks.
 
-import { Component } from "../_shared/component.js";
-import { element, setText } from "../_shared/elements.js";
-import { onKeys, rove } from "../_shared/keys.js";
+import { Component } from "../../../viz/browser/component.js";
+import { element, setText } from "../../../viz/browser/elements.js";
+import { onKeys, rove } from "../../../viz/browser/keys.js";
 import { mounted } from "../_shared/mounted.js";
-import { clamp } from "../_shared/pointer.js";
+import { clamp } from "../../../viz/browser/pointer.js";
 
 export default function (component) {
   return mounted(Board, "[data-testid=board]", component);

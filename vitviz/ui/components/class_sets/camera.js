@@ -1,8 +1,8 @@
 // Camera of one class: while its button is held, it takes up to ten images.
 
 import { CameraStream, UNAVAILABLE } from "../_shared/camera.js";
-import { element, setText } from "../_shared/elements.js";
-import { isPress } from "../_shared/keys.js";
+import { element, setText } from "../../../viz/browser/elements.js";
+import { isPress } from "../../../viz/browser/keys.js";
 
 const MOST = 10; // images of a series
 const EVERY = 200; // milliseconds between two images

@@ -1,7 +1,7 @@
 // Card of a class: name, thumbnails, and buttons to add images.
 
-import { element, setText } from "../_shared/elements.js";
-import { rove } from "../_shared/keys.js";
+import { element, setText } from "../../../viz/browser/elements.js";
+import { rove } from "../../../viz/browser/keys.js";
 
 const button = (text, act) => element("button", { type: "button", textContent: text }, { "data-act": act });
 

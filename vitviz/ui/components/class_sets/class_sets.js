@@ -1,9 +1,9 @@
 // Classes with their images: dropped, pasted, chosen, or taken with the camera; removed or moved to another class.
 
-import { readHeader } from "../_shared/binary.js";
-import { Component } from "../_shared/component.js";
-import { element, setText } from "../_shared/elements.js";
-import { onKeys } from "../_shared/keys.js";
+import { readHeader } from "../../../viz/browser/binary.js";
+import { Component } from "../../../viz/browser/component.js";
+import { element, setText } from "../../../viz/browser/elements.js";
+import { onKeys } from "../../../viz/browser/keys.js";
 import { mounted } from "../_shared/mounted.js";
 import { Camera } from "./camera.js";
 import { Card } from "./card.js";

@@ -1,8 +1,8 @@
 // Map of the model: buttons for its steps, with those of the present section marked. A click goes to the section.
 
-import { Component } from "../_shared/component.js";
-import { element } from "../_shared/elements.js";
-import { onKeys, rove } from "../_shared/keys.js";
+import { Component } from "../../../viz/browser/component.js";
+import { element } from "../../../viz/browser/elements.js";
+import { onKeys, rove } from "../../../viz/browser/keys.js";
 import { mounted } from "../_shared/mounted.js";
 import { covered, isStill, mainOf } from "../_shared/page.js";
 import { centred, namesOn, sectionAt } from "./position.js";

@@ -9,10 +9,12 @@ import numpy as np
 from ....notation.view import TokenLayout, View, token_layout
 from ....trace.trace import Trace
 from ....viz.colour import Style
+from ....viz.explorer import MARKUP
+from ....viz.explorer.payload import Vectors, payload
 from .._shared import Component, Listener
-from .payload import Vectors, payload, read_style, read_view
+from .messages import read_style, read_view
 
-component = Component("explorer", Path(__file__).parent)
+component = Component("explorer", Path(__file__).parent, base=MARKUP)
 
 
 def explorer(

@@ -1,12 +1,12 @@
 // A patch and its vector: display and user input. Chosen components are sent to Python, hovering is not.
 
-import { fromBase64, packedColours } from "../_shared/binary.js";
-import { paint, pixelsOf } from "../_shared/canvas.js";
-import { Component } from "../_shared/component.js";
-import { element, setText } from "../_shared/elements.js";
-import { isPress, onKeys } from "../_shared/keys.js";
+import { fromBase64, packedColours } from "../../../viz/browser/binary.js";
+import { paint, pixelsOf } from "../../../viz/browser/canvas.js";
+import { Component } from "../../../viz/browser/component.js";
+import { element, setText } from "../../../viz/browser/elements.js";
+import { isPress, onKeys } from "../../../viz/browser/keys.js";
 import { mounted } from "../_shared/mounted.js";
-import { cellAt, clamp, isCoarse, onHover } from "../_shared/pointer.js";
+import { cellAt, clamp, isCoarse, onHover } from "../../../viz/browser/pointer.js";
 import { indexAt, placeOf, seenFrom, shownAt } from "./order.js";
 
 const NEAR = 15; // enlarged components around the current one

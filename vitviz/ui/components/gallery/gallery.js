@@ -1,7 +1,7 @@
 // Gallery of thumbnails as toggle buttons.
 
-import { Component } from "../_shared/component.js";
-import { element } from "../_shared/elements.js";
+import { Component } from "../../../viz/browser/component.js";
+import { element } from "../../../viz/browser/elements.js";
 import { mounted } from "../_shared/mounted.js";
 
 export default function (component) {

@@ -1,8 +1,8 @@
 // Live camera: one frame at a time is sent, and its probabilities are drawn before the next one is taken.
 
 import { CameraStream, UNAVAILABLE } from "../_shared/camera.js";
-import { Component } from "../_shared/component.js";
-import { element, setText } from "../_shared/elements.js";
+import { Component } from "../../../viz/browser/component.js";
+import { element, setText } from "../../../viz/browser/elements.js";
 import { mounted } from "../_shared/mounted.js";
 
 const QUALITY = 0.92; // of JPEG

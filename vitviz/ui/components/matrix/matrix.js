@@ -1,10 +1,10 @@
 // Matrix of the sequence: display and user input. Chosen rows are sent to Python, hovering is not.
 
-import { Component } from "../_shared/component.js";
-import { element, setText } from "../_shared/elements.js";
-import { isPress, onKeys } from "../_shared/keys.js";
+import { Component } from "../../../viz/browser/component.js";
+import { element, setText } from "../../../viz/browser/elements.js";
+import { isPress, onKeys } from "../../../viz/browser/keys.js";
 import { mounted } from "../_shared/mounted.js";
-import { cellAt, clamp, isCoarse, onHover } from "../_shared/pointer.js";
+import { cellAt, clamp, isCoarse, onHover } from "../../../viz/browser/pointer.js";
 
 export default function (component) {
   return mounted(Matrix, "[data-testid=sequence-matrix]", component);

@@ -1,8 +1,8 @@
 // The user's own image: accepted anywhere on the page, and stored for a reload of the tab. Files are sent to the server by
 // two hidden Streamlit uploaders.
 
-import { readHeader } from "../_shared/binary.js";
-import { Component } from "../_shared/component.js";
+import { readHeader } from "../../../viz/browser/binary.js";
+import { Component } from "../../../viz/browser/component.js";
 import { mounted } from "../_shared/mounted.js";
 
 const LOOK_EVERY = 150; // milliseconds between checks while an upload is pending

@@ -1,11 +1,11 @@
 // Patch grid: display and user input. Chosen patches are sent to Python, hovering is not. Base class of other components.
 
-import { fromBase64, packedColours } from "../_shared/binary.js";
-import { onScreen, paint } from "../_shared/canvas.js";
-import { Component } from "../_shared/component.js";
-import { element, setText } from "../_shared/elements.js";
-import { isPress, onKeys } from "../_shared/keys.js";
-import { cellAt, clamp, isCoarse, onHover } from "../_shared/pointer.js";
+import { fromBase64, packedColours } from "../../../viz/browser/binary.js";
+import { onScreen, paint } from "../../../viz/browser/canvas.js";
+import { Component } from "../../../viz/browser/component.js";
+import { element, setText } from "../../../viz/browser/elements.js";
+import { isPress, onKeys } from "../../../viz/browser/keys.js";
+import { cellAt, clamp, isCoarse, onHover } from "../../../viz/browser/pointer.js";
 
 const GAP = 0.16; // gap between separated patches, relative to their size
 const APART_IN = 220; // milliseconds

@@ -3,8 +3,8 @@
 // Other scripts can open a section with the event `vitviz-part`, whose detail is the name of the section or a selector that
 // contains `st-key-part_NAME`.
 
-import { Component } from "../_shared/component.js";
-import { setText } from "../_shared/elements.js";
+import { Component } from "../../../viz/browser/component.js";
+import { setText } from "../../../viz/browser/elements.js";
 import { mounted } from "../_shared/mounted.js";
 
 const MAIN = "[data-testid=stMain]"; // scrolls the page

@@ -1,12 +1,12 @@
 // Scatter plot of patch tokens next to the picture: pointing at a point or patch shows the other, and a lasso highlights
 // the patches of the enclosed points.
 
-import { fromBase64 } from "../_shared/binary.js";
-import { onScreen } from "../_shared/canvas.js";
-import { element, setText } from "../_shared/elements.js";
-import { onKeys } from "../_shared/keys.js";
+import { fromBase64 } from "../../../viz/browser/binary.js";
+import { onScreen } from "../../../viz/browser/canvas.js";
+import { element, setText } from "../../../viz/browser/elements.js";
+import { onKeys } from "../../../viz/browser/keys.js";
 import { mounted } from "../_shared/mounted.js";
-import { QUERY, ink } from "../_shared/theme.js";
+import { QUERY, ink } from "../../../viz/browser/theme.js";
 import { Picker, same } from "../patches/picker.js";
 
 const NEAR = 24; // maximum distance of the pointer from a point, pixels

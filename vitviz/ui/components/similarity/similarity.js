@@ -1,10 +1,10 @@
 // Picker with an overlay of cosine similarities to the patch under the pointer, computed here from the tokens.
 
-import { halves, packedColours, readHeader } from "../_shared/binary.js";
-import { paint } from "../_shared/canvas.js";
-import { element } from "../_shared/elements.js";
+import { halves, packedColours, readHeader } from "../../../viz/browser/binary.js";
+import { paint } from "../../../viz/browser/canvas.js";
+import { element } from "../../../viz/browser/elements.js";
 import { mounted } from "../_shared/mounted.js";
-import { clamp } from "../_shared/pointer.js";
+import { clamp } from "../../../viz/browser/pointer.js";
 import { Picker } from "../patches/picker.js";
 
 export default function (component) {

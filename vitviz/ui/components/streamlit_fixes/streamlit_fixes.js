@@ -1,7 +1,7 @@
 // Fixes of Streamlit's own elements: labels for the sidebar buttons, closing of the sidebar after a choice where it covers
 // the page, keyboard access to scrollable elements, and a run of the page after a lost connection is restored.
 
-import { Listening } from "../_shared/listening.js";
+import { Listening } from "../../../viz/browser/listening.js";
 
 const OPEN = "[data-testid=stExpandSidebarButton]";
 const CLOSE = "[data-testid=stSidebarCollapseButton] button";

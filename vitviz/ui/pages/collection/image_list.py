@@ -15,11 +15,11 @@ from ....analysis.scan.queries.index import Index
 from ....analysis.scan.queries.scan_run import ScanRun, short
 from ....errors import ImageError, ScanError
 from ....notation.marks import percent
+from ....viz.explorer.payload import as_jpeg
 from ....viz.inline import data_url
 from ...app import notices, scan_choice
 from ...app.cache import cached
 from ...app.messages import escape_markdown
-from ...components.explorer.payload import as_jpeg
 from ...components.gallery import gallery
 from . import scan_data
 from .settings import CHOSEN, ORDER, ORDERS, PAGE

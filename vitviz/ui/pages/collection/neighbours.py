@@ -16,13 +16,13 @@ from ....analysis.scan.queries.scan_run import ScanRun
 from ....errors import ScanError
 from ....images import prepare, read_image
 from ....viz.colour import overlay, tone
+from ....viz.explorer.payload import as_jpeg
 from ....viz.inline import data_url
 from ....viz.picture import sharp_picture
 from ....zoo.heads import with_pooling
 from ...app import models, scans
 from ...app.jobs import background
 from ...app.jobs.queue import Job
-from ...components.explorer.payload import as_jpeg
 from . import image_list
 from .settings import OTHER
 

@@ -12,6 +12,8 @@ from ....notation.view import View
 from ....trace.trace import Trace
 from ....viz import export
 from ....viz.colour import Style
+from ....viz.explorer.contents import Shown, kept_layers
+from ....viz.explorer.standalone import page
 from ...app import models, shell, state
 from ...app.views import STYLE
 from ...components.explorer import explorer
@@ -68,7 +70,7 @@ def attention(choice: state.Choice) -> None:
 
 
 def downloads(choice: state.Choice, trace: Trace, view: View, style: Style) -> None:
-    """Draw the download buttons of overlay and numbers; files are made on click."""
+    """Draw the download buttons of overlay, numbers and explorer; files are made on click."""
     about = export.metadata(trace, view, choice.picked.name, models.title(choice.model), choice.fit, style)
     name = export.file_stem(view, about)
 
@@ -79,9 +81,17 @@ def downloads(choice: state.Choice, trace: Trace, view: View, style: Style) -> N
     def npz() -> bytes:
         return export.arrays_npz(state.trace(choice), view, about)
 
+    def explorer_page() -> bytes:
+        recorded = state.trace(choice)
+        picture = Shown(choice.picked.name, state.picture(choice))
+        title = models.title(choice.model)
+        text = page(recorded, view, kept_layers(recorded, view), picture, style=style, model_title=title)
+        return text.encode("utf-8")
+
     with st.container(horizontal=True):
         st.download_button("Image (PNG)", png, f"{name}.png", "image/png", on_click="ignore")
         st.download_button("Numbers (NPZ)", npz, f"{name}.npz", "application/octet-stream", on_click="ignore")
+        st.download_button("Explorer (HTML)", explorer_page, f"{name}.html", "text/html", on_click="ignore")
 
 
 def predict(choice: state.Choice) -> None:

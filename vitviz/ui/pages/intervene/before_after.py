@@ -17,10 +17,10 @@ from ....notation.marks import percent
 from ....notation.view import View, has_pool, strongest_patch, token_label
 from ....trace.trace import Trace
 from ....viz.colour import on_neutral, overlay, tone
+from ....viz.explorer.payload import as_jpeg
 from ....viz.inline import data_url
 from ...app.settings import bound
 from ...app.views import VIEW
-from ...components.explorer.payload import as_jpeg
 from ...widgets.strips import number
 from .patch_edits import with_patch_edits
 

@@ -10,9 +10,9 @@ from PIL import Image, ImageDraw
 from ....model.edits import Edit, KeyMask, PatchEdit
 from ....notation.view import View
 from ....trace.trace import Trace
+from ....viz.explorer.payload import as_jpeg
 from ...app import state
 from ...app.views import VIEW
-from ...components.explorer.payload import as_jpeg
 from ...components.patches import patch_picker
 from . import edit_actions
 from .settings import PATCH_TOOL

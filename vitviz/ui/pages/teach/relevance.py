@@ -17,12 +17,12 @@ from ....analysis.classifier.shortcuts import BORDER
 from ....images import as_picture
 from ....notation.marks import percent
 from ....viz.colour import overlay, tone
+from ....viz.explorer.payload import as_jpeg
 from ....viz.inline import data_url
 from ....zoo.heads import attached
 from ...app import cache
 from ...app.jobs import background
 from ...app.jobs.queue import Job
-from ...components.explorer.payload import as_jpeg
 from . import image_features
 from .fitting import TaughtSet
 

@@ -11,7 +11,7 @@ from PIL import Image
 from .....notation.marks import percent
 from .....notation.view import strongest_patch
 from .....viz.colour import colour_bar_labels, overlay, tone
-from ....components.explorer.payload import as_jpeg
+from .....viz.explorer.payload import as_jpeg
 from ....widgets import symbols
 from ....widgets.strips import number, numbers
 from . import paper

@@ -15,9 +15,9 @@ from .....notation.marks import format_patch, percent
 from .....notation.view import token_label
 from .....trace.trace import Trace
 from .....viz.colour import overlay, tone
+from .....viz.explorer.payload import as_jpeg
 from .....viz.inline import data_url
 from .....walkthrough.worksheet import DotProduct, HeadOrder, Prediction, Worksheet
-from ....components.explorer.payload import as_jpeg
 from ....widgets.qr import qr_svg
 from ....widgets.strips import number
 from . import paper

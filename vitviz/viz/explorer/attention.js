@@ -1,6 +1,6 @@
 // Computation of attention weights from queries and keys, for everything that follows the pointer.
 
-import { halves, readHeader } from "../_shared/binary.js";
+import { halves, readHeader } from "../browser/binary.js";
 
 // Part of the payload: header and sections.
 export class Part {

@@ -9,15 +9,15 @@ from tests.support.node_runner import run
 from tests.support.random_models import CONFIGS, POOLED, trace_of
 from vitviz.analysis.attention import row_entropy
 from vitviz.notation.view import View, default_token, scales
-from vitviz.ui.components.explorer.payload import as_jpeg, payload, vectors
 from vitviz.ui.components.patches import Overlay
 from vitviz.viz.colour import on_neutral, overlay_map, paint, tone
+from vitviz.viz.explorer.payload import as_jpeg, payload, vectors
 
 PICTURE = as_jpeg(Image.linear_gradient("L").convert("RGB"))
 KINDS = [(kind, grid) for kind in CONFIGS for grid in ((4, 6), (5, 3))]
 START = """
-import { AttentionData, Part, entropyBits, sumOf } from "./explorer/attention.js";
-import { Painter } from "./explorer/paint.js";
+import { AttentionData, Part, entropyBits, sumOf } from "../../viz/explorer/attention.js";
+import { Painter } from "../../viz/explorer/paint.js";
 const [[, frame], ...parts] = Object.entries(given.parts);
 const data = new AttentionData(new Part(frame));
 data.take(parts.map(([key]) => key), parts.map(([, part]) => part));
@@ -205,8 +205,8 @@ def test_the_picker_paints_a_map_as_the_library_does():
     script = (
         CANVAS
         + """
-        import { fromBase64, packedColours } from "./_shared/binary.js";
-        import { paint } from "./_shared/canvas.js";
+        import { fromBase64, packedColours } from "../../viz/browser/binary.js";
+        import { paint } from "../../viz/browser/canvas.js";
         const canvas = canvasOf();
         paint(canvas, fromBase64(given.tones), packedColours(given.colours), 6, 4);
         answer(pixels(canvas));

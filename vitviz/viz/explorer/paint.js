@@ -1,7 +1,7 @@
 // Conversion of weights to colours, with the same rules as vitviz/viz/colour.py, and drawing on canvases.
 
-import { packedColours } from "../_shared/binary.js";
-import { pixelsOf } from "../_shared/canvas.js";
+import { packedColours } from "../browser/binary.js";
+import { pixelsOf } from "../browser/canvas.js";
 
 // Gap between the maps of the overview, in patches: half of it (rounded down) before each map, the rest after it.
 export const gapOf = (rows, columns) => Math.max(1, Math.round(Math.max(rows, columns) / 12));

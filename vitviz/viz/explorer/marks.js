@@ -1,8 +1,8 @@
 // Orange square around the patch with the largest weight in each small map, on a separate canvas, because a patch may be
 // smaller than a line.
 
-import { onScreen } from "../_shared/canvas.js";
-import { KEY } from "../_shared/theme.js";
+import { onScreen } from "../browser/canvas.js";
+import { KEY } from "../browser/theme.js";
 import { gapOf } from "./paint.js";
 
 export class Marks {

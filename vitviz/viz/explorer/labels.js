@@ -34,7 +34,8 @@ export function headWords(data, level, head) {
 export function statusWords(data, view, token, weights) {
   const head = headWords(data, view.layer, view.head);
   const about = data.isPool(view.layer) ? head : `${head}, ${tokenWords(data, token)}`;
-  return weights ? `${about}: ${strongestWords(data, view, weights)}` : `${about}: fetching this layer …`;
+  if (weights) return `${about}: ${strongestWords(data, view, weights)}`;
+  return data.kept ? `${about}: not in this file, which has ${layerWords(data.kept)}` : `${about}: fetching this layer …`;
 }
 
 function strongestWords(data, view, weights) {
@@ -97,8 +98,17 @@ function entropyFact(weights, tokens) {
 
 // below the small maps
 export function noteWords(data) {
-  const oneLayer = "At this size, only the framed layer follows the pointer; the other layers show the pinned token.";
-  return [data.readout, data.all_live ? "" : oneLayer].filter(Boolean).join(" ");
+  const some = data.kept
+    ? `This file has the queries and keys of ${layerWords(data.kept)}; the other layers show only the token that was `
+      + "selected when it was saved."
+    : "At this size, only the framed layer follows the pointer; the other layers show the pinned token.";
+  return [data.readout, data.all_live ? "" : some].filter(Boolean).join(" ");
+}
+
+function layerWords(layers) {
+  const names = layers.map((layer) => `${layer + 1}`);
+  if (names.length < 2) return `layer ${names}`;
+  return `layers ${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
 }
 
 // in the help

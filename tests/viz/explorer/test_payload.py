@@ -12,7 +12,8 @@ from PIL import Image
 from tests.support.random_models import POOLED, trace_of
 from vitviz.model.position_embeddings import relative_index
 from vitviz.notation.view import View
-from vitviz.ui.components.explorer.payload import (
+from vitviz.viz.colour import overlay_map
+from vitviz.viz.explorer.payload import (
     LARGEST,
     as_jpeg,
     fits_at_once,
@@ -21,7 +22,6 @@ from vitviz.ui.components.explorer.payload import (
     prefix_marks,
     vectors,
 )
-from vitviz.viz.colour import overlay_map
 from vitviz.zoo import SHIPPED
 
 PICTURE = as_jpeg(Image.linear_gradient("L").convert("RGB"))

@@ -27,14 +27,14 @@ import numpy as np
 import torch
 from PIL import Image
 
-from ....analysis.arithmetic import numbers
-from ....analysis.attention import log_sums, received_weights
-from ....model.config import POOL
-from ....notation.view import Scale, TokenLayout, View, has_pool, pooling_note, scales
-from ....trace.trace import Trace
-from ....viz.colour import UNIFORM_RANGE, Style, overlay_map
-from ....viz.inline import text
-from .._shared import packed, whole_number
+from ...analysis.arithmetic import numbers
+from ...analysis.attention import log_sums, received_weights
+from ...model.config import POOL
+from ...notation.view import Scale, View, has_pool, pooling_note, scales
+from ...trace.trace import Trace
+from ..browser.binary import packed
+from ..colour import UNIFORM_RANGE, overlay_map
+from ..inline import text
 
 LARGEST = 16_000_000  # maximum bytes of queries and keys; larger traces are sent one layer at a time
 
@@ -173,29 +173,3 @@ def as_jpeg(picture: Image.Image) -> bytes:
     buffer = io.BytesIO()
     picture.save(buffer, "JPEG", quality=90)
     return buffer.getvalue()
-
-
-def read_style(message: object) -> Style:
-    """Parse a style sent by a browser.
-
-    Raises:
-        ValueError: if the message is invalid.
-    """
-    if isinstance(message, dict) and "opacity" in message:
-        message = message | {"opacity": whole_number(message["opacity"])}
-    return Style.read(message)
-
-
-def read_view(message: object) -> tuple[View, TokenLayout]:
-    """Parse a view sent by a browser, with the places of the trace that was shown.
-
-    Raises:
-        ValueError: if the message is invalid.
-    """
-    if not isinstance(message, dict) or set(message) != {"view", "places"}:
-        raise ValueError("not a view with its places")
-    seen = message["places"]
-    if not isinstance(seen, list) or len(seen) != 3:
-        raise ValueError("not the places of a trace")
-    prefix, rows, columns = map(whole_number, seen)
-    return View.from_dict(message["view"]), (prefix, rows, columns)

@@ -1,0 +1,73 @@
+"""`vitviz attention --interactive`: the explorer of each image in a file."""
+
+import re
+
+import pytest
+
+from tests.support.command_line import CAT, EIGHT, FOUR, objects, only_line
+from vitviz.analysis.default_view import default_view
+from vitviz.notation.marks import format_token
+
+pytestmark = pytest.mark.slow
+DIGITS = ("-m", "digits", "--interactive")
+
+
+def state_of(page):
+    (text,) = re.findall(r'id="state">(.*)</script>', page)
+    return text
+
+
+def test_one_image_becomes_the_file_that_is_asked_for(vit, tmp_path, model):
+    file = tmp_path / "cat.html"
+    result = vit("attention", CAT, "--interactive", "-o", str(file), "--json")
+    assert result.exit_code == 0, result.stderr
+    (said,) = objects(result)
+    assert said["files"] == [str(file)]
+    view = default_view(model.trace(CAT))
+    assert (said["layer"], said["head"]) == (view.layer + 1, view.head + 1)
+    assert said["token"] == format_token(view.query, model.trace(CAT))
+    page = file.read_text("utf-8")
+    assert f'"layer": {view.layer}, "head": {view.head}, "query": {view.query}' in state_of(page)
+    assert len(page) <= 5_500_000
+
+
+def test_the_view_and_the_layers_are_those_typed(vit, tmp_path):
+    file = tmp_path / "four.html"
+    options = ("--layer", "3", "--head", "2", "--query", "4-5", "--to", "--scale", "raw", "--layers", "5,1")
+    assert vit("attention", FOUR, *DIGITS, *options, "-o", str(file)).exit_code == 0
+    state = state_of(file.read_text("utf-8"))
+    assert '"layer": 2, "head": 1, "query": 29, "direction": "to", "scale": "raw"' in state
+    assert '"kept": [0, 2, 4]' in state
+
+
+def test_several_images_become_files_of_a_folder(vit, written):
+    assert vit("attention", FOUR, EIGHT, *DIGITS).exit_code == 0
+    assert list(written()) == ["digit-4-digits-explorer.html", "digit-8-digits-explorer.html"]
+
+
+def test_a_file_is_replaced_by_the_explorer_of_its_image_only(vit, tmp_path):
+    file = tmp_path / "four.html"
+    for _ in range(2):
+        assert vit("attention", FOUR, *DIGITS, "-o", str(file)).exit_code == 0
+    before = file.read_bytes()
+    assert vit("attention", EIGHT, *DIGITS, "-o", str(file)).exit_code == 2
+    assert file.read_bytes() == before
+    file.write_text("<p>mine</p>")
+    assert vit("attention", FOUR, *DIGITS, "-o", str(file)).exit_code == 2
+    assert file.read_text() == "<p>mine</p>"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        (FOUR, EIGHT, *DIGITS, "-o", "it.html"),
+        (FOUR, *DIGITS, "--format", "png"),
+        (FOUR, *DIGITS, "--width", "500"),
+        (FOUR, *DIGITS, "--skip-existing"),
+        (FOUR, *DIGITS, "--layers", "7"),
+        (FOUR, *DIGITS, "--layers", ""),
+        (FOUR, "-m", "digits", "--layers", "2"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(vit, options):
+    only_line(vit("attention", *options))

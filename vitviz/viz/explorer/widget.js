@@ -1,0 +1,63 @@
+// The explorer in a notebook, as the module of an anywidget (widget.py). It computes in the browser: after Python has
+// stopped, hovering and pinning still work.
+
+import { Explorer } from "./explorer.js";
+
+const bytesOf = (view) => new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+
+// `model` holds the state that Python shares; what the user chooses is written to it.
+class Shared {
+  constructor(model) {
+    this.model = model;
+  }
+
+  send(event, value) {
+    this.model.set(event, event === "view" ? value.view : value);
+    this.model.save_changes();
+  }
+
+  // the model always has the user's last choice
+  pending() {
+    return [];
+  }
+}
+
+// Follow the notebook's theme, which is that of the text around the explorer.
+function follow(el, host) {
+  const apply = () => {
+    const [red, green, blue] = getComputedStyle(el).color.match(/[\d.]+/g).map(Number);
+    host.dataset.theme = 0.3 * red + 0.6 * green + 0.1 * blue > 127 ? "dark" : "light";
+  };
+  apply();
+  const observer = new MutationObserver(apply);
+  for (const node of [document.documentElement, document.body]) observer.observe(node, { attributes: true });
+  return observer;
+}
+
+function render({ model, el }) {
+  const host = document.createElement("div");
+  host.dataset.lmSuppressShortcuts = "true"; // JupyterLab must not act on the explorer's keys
+  const root = host.attachShadow({ mode: "open" });
+  root.innerHTML = `<style>${model.get("_css")}</style>${model.get("_html")}`;
+  el.append(host);
+  const theme = follow(el, host);
+  const explorer = new Explorer(root.querySelector("[data-testid=explorer]"), new Shared(model));
+  explorer.ref.link.hidden = true; // a notebook has no address of the view
+
+  const receive = () => {
+    const parts = [model.get("_frame"), ...model.get("_layers"), ...model.get("_rows")].map(bytesOf);
+    explorer.receive({
+      view: model.get("view"), style: model.get("style"), places: model.get("_places"), parts: model.get("_keys"),
+    }, parts);
+  };
+  receive();
+  const shared = ["view", "style", "_keys"].map((name) => `change:${name}`).join(" ");
+  model.on(shared, receive);
+  return () => {
+    model.off(shared, receive);
+    theme.disconnect();
+    explorer.close();
+  };
+}
+
+export default { render };

@@ -1,0 +1,88 @@
+"""The explorer as a Jupyter widget, for JupyterLab, VS Code, Colab and marimo. Requires the extra `notebook`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import anywidget
+import traitlets
+
+from ...errors import ArgumentError
+from ...notation.view import View, token_layout
+from ...trace.trace import Trace
+from ..browser.binary import header_of
+from ..browser.modules import link
+from ..browser.themes import rule
+from ..colour import Style
+from . import FOLDER, MARKUP
+from .contents import Shown, parts_of
+
+_THEMES = rule(":host", "light") + rule(":host([data-theme=dark])", "dark")
+_HOST = ":host { display: block; padding: 0.5rem; background: var(--st-background-color); }\n"
+
+
+class ExplorerWidget(anywidget.AnyWidget):
+    """Explorer of a trace.
+
+    Attributes:
+        view: layer, head, pinned token, direction and scale that are shown; it follows the user, and can be set.
+        style: opacity, smoothing and marks, likewise.
+
+    Args:
+        trace: trace to explore.
+        view: first view.
+        layers: layers that follow the pointer, in order. The layer of the view is sent when it is chosen.
+        picture: picture of the model input, and its name.
+
+    Raises:
+        EditError: if an edit of the trace changes attention scores.
+    """
+
+    _esm = link(FOLDER / "widget.js")
+    _html = traitlets.Unicode(MARKUP.html).tag(sync=True)
+    _css = traitlets.Unicode(_THEMES + _HOST + MARKUP.css).tag(sync=True)
+    view = traitlets.Instance(View).tag(
+        sync=True, to_json=lambda view, _: asdict(view), from_json=lambda data, _: View.from_dict(data)
+    )
+    style = traitlets.Instance(Style).tag(
+        sync=True, to_json=lambda style, _: asdict(style), from_json=lambda data, _: Style.read(data)
+    )
+    _places = traitlets.List().tag(sync=True)
+    # The parts of the explorer. Those that change with the view are apart, so that the others are sent once.
+    _frame = traitlets.Bytes().tag(sync=True)
+    _layers = traitlets.List(traitlets.Bytes()).tag(sync=True)
+    _rows = traitlets.List(traitlets.Bytes()).tag(sync=True)
+    _keys = traitlets.List(traitlets.Unicode()).tag(sync=True)  # identities of all parts; set last
+
+    def __init__(self, trace: Trace, view: View, layers: tuple[int, ...], picture: Shown):
+        self._trace, self._always, self._picture = trace, layers, picture
+        super().__init__(view=view, style=Style(), _places=list(token_layout(trace)), **self._parts(view))
+        self.observe(self._send_parts, "view")
+
+    @traitlets.validate("view")
+    def _check_view(self, proposal: dict[str, Any]) -> View:
+        view = proposal["value"]
+        if view != view.fitted(self._trace):
+            raise ArgumentError(f"The trace {self._trace!r} has no {view}; choose indices that it has.")
+        return view
+
+    def _send_parts(self, _change: dict[str, Any]) -> None:
+        parts = self._parts(self.view)
+        if parts["_keys"] != self._keys:
+            with self.hold_sync():
+                for name, value in parts.items():
+                    setattr(self, name, value)
+
+    def _parts(self, view: View) -> dict[str, Any]:
+        """Values of the traits with the parts for a view."""
+        if len(self._always) == self._trace.layers and getattr(self, "_keys", None):
+            return {"_keys": self._keys}  # the same for every view
+        layers = {*self._always} | ({view.layer} if view.layer < self._trace.layers else set())
+        parts = parts_of(self._trace, view, tuple(sorted(layers)), self._picture)
+        return {
+            "_frame": parts["frame"],
+            "_layers": [part for name, part in parts.items() if name.startswith("layer ")],
+            "_rows": [part for name, part in parts.items() if name == "rows"],
+            "_keys": [header_of(part)["key"] for part in parts.values()],
+        }
