@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..errors import HookError
+from ..errors import ArgumentError, HookError
 from ..errors.arguments import array, checked_index, each_of_kind, of_kind, shown
 from ..images import Prepared, normalise
 from ..model.applied_edits import Applied, apply
@@ -23,7 +22,7 @@ from ..model.hooks import capture, edit, without_hooks
 from ..model.precision import check_numbers, plain_arithmetic
 from ..model.vit import ViT
 from .displays import Displays
-from .saved_weights import fingerprint, saved_weights
+from .trace_contents import arrays_and_json
 from .trace_file import write_trace_file
 
 
@@ -102,7 +101,9 @@ class Trace(Displays):
         return _frozen(self._keys[self._layer(layer)])
 
     @plain_arithmetic()
-    def attention(self, layer: int | str, head: int | None = None, query: int | None = None) -> np.ndarray:
+    def attention(
+        self, layer: int | str, head: int | None = None, query: int | Sequence[int] | None = None
+    ) -> np.ndarray:
         """Compute attention weights, softmax(q k^T / sqrt(d)) ("Attention Is All You Need", section 3.2.1).
 
         Relative position biases and the edits of the trace are included. For differential attention these are the
@@ -115,7 +116,8 @@ class Trace(Displays):
             layer: layer index; or `"pool"` for the attention pooling, which has a single, learned query. Tokens that
                 the pooling does not read get weight 0.
             head: head index; None for all heads.
-            query: index of the query token; None for all. With a single query no matrix is built.
+            query: index of the query token; indices of several for their mean row; None for all. With a single query no
+                matrix is built.
 
         Returns:
             Weights, float32 [head, query, key], without the axes for which an index was given. Except for differential
@@ -124,6 +126,8 @@ class Trace(Displays):
         Raises:
             IndexError: if an index is out of range.
         """
+        if isinstance(query, Sequence | np.ndarray) and not isinstance(query, str):
+            return self._mean_row(layer, head, query)
         if _is_pool(layer):
             weights = self._pool_attention()
             query = None if query is None else checked_index(query, 1, "query of the pooling")
@@ -183,13 +187,14 @@ class Trace(Displays):
         axes = [0, scores.ndim - 2, scores.ndim - 1]
         return scores.squeeze(tuple(axis for axis, at in zip(axes, chosen, strict=True) if at is not None))
 
-    def heatmap(self, layer: int | str, head: int | None = None, query: int = 0) -> np.ndarray:
-        """Return the attention from one query token to the patches, as a map.
+    def heatmap(self, layer: int | str, head: int | None = None, query: int | Sequence[int] = 0) -> np.ndarray:
+        """Return the attention from query tokens to the patches, as a map.
 
         Args:
             layer: layer index, or `"pool"`.
             head: head index; None for all heads.
             query: index of the query token; 0 is the class token, if the model has one (and the pooling's only query).
+                Indices of several for their mean.
 
         Returns:
             Weights, float32 [rows, columns] or [head, rows, columns]; their sum is that of the row without the prefix
@@ -286,7 +291,7 @@ class Trace(Displays):
             TraceError: if the file cannot be written.
         """
         of_kind(path, str | Path, "path")
-        write_trace_file(Path(path), *_to_arrays_and_json(self))
+        write_trace_file(Path(path), *arrays_and_json(self))
 
     def __repr__(self) -> str:
         shape = f"{self.grid[0]} x {self.grid[1]} patches, {self.layers} layers, {self.heads} heads"
@@ -303,6 +308,14 @@ class Trace(Displays):
     def head_index(self, head: int) -> int:
         """Check a head index and convert a negative one to one that counts from 0."""
         return checked_index(head, self.heads, "head")
+
+    def _mean_row(self, layer: int | str, head: int | None, queries: Sequence[int]) -> np.ndarray:
+        each_of_kind(queries, int, "query")
+        if not len(queries):
+            raise ArgumentError("The argument 'query' is empty; give at least one token.")
+        weights = self.attention(layer, head)
+        tokens = [checked_index(token, weights.shape[-2], "query") for token in queries]
+        return weights[..., tokens, :].mean(axis=-2)
 
     @property
     def _applied(self) -> Applied:
@@ -354,38 +367,3 @@ def _frozen(tensor: Tensor) -> np.ndarray:
     array = tensor.detach().cpu().float().numpy()
     array.flags.writeable = False
     return array
-
-
-def _to_arrays_and_json(trace: Trace) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """Convert a trace to arrays and data for JSON; see `trace_file`."""
-    image, model = trace.image, trace.model
-    tensors = {f"queries.{layer}": trace.queries(layer) for layer in range(trace.layers)}
-    tensors |= {f"keys.{layer}": trace.keys(layer) for layer in range(trace.layers)}
-    tensors |= {"output": trace.output} | {f"recorded.{name}": value for name, value in trace._recorded.items()}
-    tensors |= {f"edits.{i}": edit.values for i, edit in enumerate(trace.edits) if isinstance(edit, ActivationPatch)}
-    tensors |= {f"model.{name}": value.numpy() for name, value in saved_weights(model).items()}
-    if trace._pool_keys is not None:
-        tensors["pool_keys"] = trace._pool_keys.numpy()
-    if image is not None:
-        tensors["pixels"] = image.pixels
-    else:
-        tensors["input"] = trace._input.numpy()
-    about = {
-        "config": asdict(model.config),
-        "name": model.name,
-        "preprocessing": asdict(model.preprocessing),
-        "labels": model.labels,
-        "output_kind": model.output_kind,
-        "notes": model.notes,
-        "fingerprint": fingerprint(model),
-        "grid": trace.grid,
-        "image": None if image is None else {"geometry": asdict(image.geometry), "notes": image.notes},
-        "edited": trace.edited,
-        "edits": [_edit_to_json(edit) for edit in trace.edits],
-    }
-    return tensors, about
-
-
-def _edit_to_json(edit: Edit) -> dict[str, Any]:
-    data = {one.name: getattr(edit, one.name) for one in fields(edit) if one.name not in ("values", "digest")}
-    return {"kind": type(edit).__name__, **data}
