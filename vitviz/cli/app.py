@@ -34,6 +34,7 @@ from .arguments import (
     Width,
 )
 from .choices import Pooling, Scale
+from .compare_command import compare
 from .dispatch import run as _run
 from .dispatch import teach as _teach
 from .one_line import OneLine
@@ -336,6 +337,7 @@ def teach(
     )
 
 
+app.command()(compare)
 app.command()(scan)
 
 
