@@ -98,6 +98,7 @@ class Match extends Component {
       setText(this.of("title", one), data[one].title);
       about[one] = this[show](one, side, patch, patches[one]);
       setText(this.of("value", one), about[one].words ?? "");
+      this.of("value", one).hidden = show !== "attention";
     }
     this.drawLines();
     this.drawLegend();
@@ -204,7 +205,7 @@ class Match extends Component {
     setText(ref.low, signed);
     setText(ref.high, show === "similarity" ? "1" : "max");
     const heads = a.head_name === b.head_name ? a.head_name : `${a.head_name} and ${b.head_name}`;
-    setText(ref.caption, show === "similarity" ? `cosine similarity after layer ${a.layer + 1}` : `attention of ${heads}, relative to max`);
+    setText(ref.caption, show === "similarity" ? `cosine similarity after layer ${a.layer + 1}${this.data.note}` : `attention of ${heads}, relative to max`);
   }
 
   named(side, patch) {
@@ -226,6 +227,7 @@ class Match extends Component {
 
   drawControls() {
     const { data: { pairing, shows }, ref, show, shown } = this;
+    ref.controls.hidden = shows.length < 2 && pairing !== "match";
     ref.shows.hidden = shows.length < 2;
     if (`${shows}` !== this.drawnShows) {
       this.drawnShows = `${shows}`;

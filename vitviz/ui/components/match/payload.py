@@ -77,12 +77,14 @@ class Pairing:
         to_b: patch of B of each patch of A, int [patch of A]; -1 for none.
         to_a: patch of A of each patch of B, int [patch of B]; -1 for none.
         pairs: mutual nearest neighbours, float32 [pair, 3]: patch of A, patch of B and their cosine similarity.
+        note: text after the name of the similarity in the legend, such as `", mean token subtracted"`.
     """
 
     kind: Literal["match", "place"]
     to_b: np.ndarray
     to_a: np.ndarray
     pairs: np.ndarray | None = None
+    note: str = ""
 
 
 def state(a: Side, b: Side, pairing: Pairing, shown: Shown, chosen: tuple[int, int]) -> dict:
@@ -97,6 +99,7 @@ def state(a: Side, b: Side, pairing: Pairing, shown: Shown, chosen: tuple[int, i
         "a": _described(a),
         "b": _described(b),
         "pairing": pairing.kind,
+        "note": pairing.note,
         "shows": offered(a, b),
         "shown": asdict(shown),
         "chosen": [int(at) for at in chosen],

@@ -9,7 +9,7 @@ from .... import zoo
 from ....analysis.comparison import Comparison
 from ....viz.colour import ATTENTION, KEY, QUERY
 from ....viz.layer_lines import Line, over_layers
-from ...app import models, state
+from ...app import models
 from ...app.messages import escape_markdown
 from ...widgets import drawing
 from ...widgets.charts import draw_chart
@@ -25,8 +25,8 @@ def draw(view: views.Compared) -> None:
     options = alternatives.of_one_architecture(choice)
     if not options:
         st.info(
-            "This model has no other checkpoint of its architecture on this server. Choose a model with a training run, "
-            "such as the digits, or offer two checkpoints with VITVIZ_CHECKPOINT_DIR."
+            "This model has no other checkpoint of its architecture on this server. Choose a model with a training "
+            "run, such as the digits, or offer two checkpoints with VITVIZ_CHECKPOINT_DIR."
         )
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -46,11 +46,15 @@ def draw(view: views.Compared) -> None:
     )
     with st.container(key="compare_sentences"):
         st.markdown("\n".join(f"- {escape_markdown(sentence)}" for sentence in found.sentences()))
-    views.same_place(view, before, view.layer, view.head)
+    views.same_place(
+        (f"A, before: {models.title(name)}", before, view.layer, view.head),
+        (f"B, after: {models.title(choice.model)}", choice, view.layer, view.head),
+        view.patch,
+    )
     if found.attention is not None:
         _attention(found)
     _layers(found, view.layer)
-    outputs.draw(choice, before)
+    outputs.draw(before, choice)
 
 
 def _attention(found: Comparison) -> None:

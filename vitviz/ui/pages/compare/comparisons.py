@@ -8,12 +8,12 @@ from functools import partial
 import numpy as np
 
 from ....analysis import comparison
+from ....errors.progress import Progress
 from ....trace.trace import Trace
 from ...app import state
 from ...app.activations import activations
 from ...app.cache import cached
 from ...app.jobs import background
-from ...app.jobs.queue import Job
 from ...components.explorer.payload import Vectors
 from ...components.explorer.payload import vectors as packed_vectors
 
@@ -96,15 +96,15 @@ def cka(a: state.Choice, b: state.Choice) -> comparison.Cka | None:
     images = tuple(state.samples_for(a.model))
     key = ("cka", a.key[1:], b.key[1:], images)
     work = background.Work(key, PLACE, PLACE, "Compare all layers", detail=f"{len(images)} images")
-    return background.result(work, lambda: background.Step(key, partial(_cka, a, b, images)))
+    return background.result(work, lambda: background.Step(key, partial(cka_of, a, b)))
 
 
-def _cka(a: state.Choice, b: state.Choice, images: tuple[str, ...], job: Job) -> comparison.Cka:
-    """Compute the CKA on samples; may run in any thread."""
+def cka_of(a: state.Choice, b: state.Choice, progress: Progress | None = None) -> comparison.Cka:
+    """Compute the CKA of two models on the samples of the first; may run in any thread."""
     models = state.model(a.model), state.model(b.model)
-    samples = [state.samples()[name] for name in images]
     sizes = {"size": a.size} if a.size == b.size else {}
-    return comparison.cka(*models, samples, fit=a.fit, progress=job, **sizes)
+    samples = list(state.samples_for(a.model).values())
+    return comparison.cka(*models, samples, fit=a.fit, progress=progress, **sizes)
 
 
 def _with_stream(choice: state.Choice) -> Trace:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from ....notation.marks import format_patch, one_of
+from ....notation.marks import format_patch, one_of, parse_number
 from ...app import state
 from ...app.settings import Setting
 from ...app.views import VIEW
@@ -17,6 +17,7 @@ from . import alternatives
 
 MODES = {"images": "Two images", "models": "Two models", "checkpoints": "Before and after"}
 ON = "on"
+MOST_PARTS = 999  # layers, or heads of a layer
 MOST_MORE = 6  # further images in one basis with both pictures
 
 
@@ -32,9 +33,11 @@ def _is_second_image(name: str, choice: state.Choice) -> bool:
 
 def _read_head(text: str, choice: state.Choice) -> tuple[int, int]:
     parts = text.split("-")
-    if len(parts) != 2 or not all(part.isascii() and part.isdecimal() and 0 < int(part[:6]) for part in parts):
-        raise ValueError("a layer and a head from 1, such as 3-2")
-    return int(parts[0][:6]) - 1, int(parts[1][:6]) - 1
+    try:
+        layer, head = (parse_number(part, MOST_PARTS) for part in parts)
+    except ValueError as error:  # also for more or fewer than two parts
+        raise ValueError("a layer and a head from 1, such as 3-2") from error
+    return layer, head
 
 
 def _read_threshold(text: str, _: state.Choice) -> float:
@@ -61,7 +64,7 @@ SECOND = Setting(
     lambda choice: _second_images(choice)[0],
     "with",
     read=lambda text, choice: one_of(state.samples_for(choice.model))(text),
-    write=lambda name, _: "" if name == state.OWN else name,  # links do not include the image
+    write=lambda name, choice: name if MODE.get(choice) == "images" and name != state.OWN else "",  # no own image
     valid=_is_second_image,
     always=True,
 )
@@ -96,11 +99,11 @@ CHECKPOINT = Setting(
 )
 HEAD = Setting(
     "compare_head",
-    None,
+    (),
     "head2",
     read=_read_head,
-    write=lambda place, _: "" if place is None else format_patch(*place),
-)  # layer and head of the second model, from 0; None for the head that resembles the first most
+    write=lambda place, _: format_patch(*place) if place else "",
+)  # layer and head of the second model, from 0; empty for the head that resembles the first most
 SHOW = Setting("compare_show", "similarity", "show", read=lambda text, _: one_of(SHOWS)(text))
 LINES = Setting(
     "compare_lines",

@@ -50,7 +50,7 @@ def draw(view: views.Compared) -> None:
     pairs = np.column_stack([mutual, found.similarity[mutual[:, 0]]])
     match_view(
         *sides,
-        Pairing("match", found.best, found.best_back, pairs),
+        Pairing("match", found.best, found.best_back, pairs, ", mean of all patches subtracted" if centred else ""),
         settings.shown(),
         view.patch,
         on_choose=followed_token.follow_patch,
@@ -121,6 +121,6 @@ def _components(view: views.Compared, together: list[state.Choice], pca) -> None
     )
     shares = ", ".join(percent(float(share)) for share in pca.components.explained)
     st.caption(
-        f"Layer {view.layer + 1}: the components explain {shares} of the variance of {len(together)} images. Each colour "
-        "spans the 1st to the 99th percentile of its scores over all of them."
+        f"Layer {view.layer + 1}: the components explain {shares} of the variance of {len(together)} images. Each "
+        "colour spans the 1st to the 99th percentile of its scores over all of them."
     )

@@ -29,7 +29,11 @@ def draw(view: views.Compared) -> None:
         other = alternatives.other_choice(choice, name)
         alike = comparisons.resemblance(choice, other, view.layer, view.head)
         layer, head = _second_head(choice, alike)
-    views.same_place(view, other, layer, head)
+    views.same_place(
+        (f"A: {models.title(choice.model)}", choice, view.layer, view.head),
+        (f"B: {models.title(name)}", other, layer, head),
+        view.patch,
+    )
     _heads(view, alike)
     _layers(choice, other)
     outputs.draw(choice, other)
@@ -38,16 +42,16 @@ def draw(view: views.Compared) -> None:
 def _second_head(choice: state.Choice, alike: np.ndarray) -> tuple[int, int]:
     """Draw the box of the second model's head, the most alike first, and return its layer and head."""
     places = [divmod(int(at), alike.shape[1]) for at in np.argsort(-alike, axis=None, kind="stable")]
-    if settings.HEAD.get(choice) not in places:  # None, or a head that this model does not have
+    if settings.HEAD.get(choice) not in ((), *places):  # a head that this model does not have
         settings.HEAD.reset(choice)
     return (
         settings.HEAD.draw(
             st.selectbox,
             "Its head",
-            [None, *places],
+            [(), *places],
             context=choice,
             format_func=lambda place: (
-                "the most alike" if place is None else f"layer {place[0] + 1}, head {place[1] + 1} ({alike[place]:.3f})"
+                f"layer {place[0] + 1}, head {place[1] + 1} ({alike[place]:.3f})" if place else "the most alike"
             ),
             width=220,
             help="Heads of the second model in order of their resemblance to the chosen head of the first.",
@@ -86,11 +90,11 @@ def _layers(choice: state.Choice, other: state.Choice) -> None:
     found = comparisons.cka(choice, other)
     if found is None:
         return
-    values = np.clip(found.values, 0, 1)
+    values = np.clip(found.values, 0, 1)  # the unbiased estimator may be slightly negative
     with st.container(width=640):
         chart = views.heat_map(values, "layer of A", "layer of B", "CKA")
         draw_chart(chart, "compare_cka_chart", "Linear CKA of all layers of both models")
     st.caption(
         f"Samples: {found.samples:,} patches of {found.images} images, one minibatch for each image, with the unbiased "
-        f"estimator of HSIC. The largest value is {np.nanmax(found.values):.3f}."
+        f"estimator of HSIC."
     )

@@ -11,7 +11,7 @@ import streamlit as st
 from ....analysis.comparison import counterparts
 from ....trace.trace import Trace
 from ....viz.colour import plotly_scale
-from ...app import models, state
+from ...app import state
 from ...app.settings import bound
 from ...app.views import VIEW
 from ...components.match import Pairing, Side, match_view
@@ -56,7 +56,7 @@ def boxes(view: Compared) -> None:
             st.selectbox,
             name.capitalize(),
             range(count),
-            key=f"compare_{name}",
+            key=f"compare_first_{name}",
             value=value,
             take=lambda chosen, name=name: VIEW.change(**{name: chosen}),
             format_func=lambda at, count=count: f"{at + 1} of {count}",
@@ -118,24 +118,21 @@ def heat_map(values: np.ndarray, down: str, across: str, unit: str) -> go.Figure
     return go.Figure(heat, layout)
 
 
-def same_place(view: Compared, other: state.Choice, layer: int, head: int) -> None:
+def same_place(a: tuple[str, state.Choice, int, int], b: tuple[str, state.Choice, int, int], patch: Patch) -> None:
     """Draw the attention of two models at the same place of the image.
 
     Args:
-        view: chosen model with its layer, head and patch.
-        other: the same image for the other model.
-        layer: layer of the other model, from 0.
-        head: head of the other model, from 0.
+        a: title, image and model, layer and head of picture A; layer and head count from 0.
+        b: the same for picture B.
+        patch: row and column of the followed patch of A, from 0.
     """
-    titles = [f"{mark}: {models.title(one.model)}" for mark, one in zip("AB", (view.choice, other), strict=True)]
-    a = side(view.choice, titles[0], view.layer, view.head)
-    b = side(other, titles[1], layer, head)
+    sides = [side(choice, title, layer, head) for title, choice, layer, head in (a, b)]
+    first, second = (one.trace for one in sides)
     match_view(
-        a,
-        b,
-        Pairing("place", counterparts(a.trace, b.trace), counterparts(b.trace, a.trace)),
+        *sides,
+        Pairing("place", counterparts(first, second), counterparts(second, first)),
         settings.shown(),
-        view.patch,
+        patch,
         on_choose=followed_token.follow_patch,
         on_shown=settings.set_shown,
         key="compare_view",
