@@ -10,9 +10,7 @@ from tests.support.exhaustive import exhaustive
 from tests.support.facts import assert_mentions
 from vitviz.analysis.comparison import head_resemblance, joint_pca
 from vitviz.ui.app import state
-from vitviz.ui.components.match import Shown
 from vitviz.ui.pages.compare import alternatives, comparisons
-from vitviz.ui.pages.compare import settings as compare_settings
 
 EARLY = "digits-run/step-00100"
 DIGIT = {"model": "digits", "image": "digit-4"}
