@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # the public names, listed only here; `_public_modules` parse
     from .analysis.ablation import sweep_heads, sweep_layers, sweep_patches
     from .analysis.attribution import ClassTarget, DifferenceTarget, SimilarityTarget, explain, faithfulness
     from .analysis.classifier import fit_head
+    from .analysis.comparison import cka, compare, match
     from .analysis.logit_lens import lens, patch_lens
     from .analysis.scan import Scan, open_scan, scan
     from .analysis.training import first_local_head, training_curves

@@ -63,6 +63,11 @@ OF_GUIDES = {
     "explain.webp": Shot(f"explain?{DIGIT}", '[data-testid="explanation"]', 4),
     "intervene.webp": Shot(f"intervene?{DIGIT}", ".st-key-bench_answer table"),
     "lens.webp": Shot(f"lens?{DIGIT}", ".st-key-lens_patch .js-plotly-plot"),
+    "compare.webp": Shot(
+        "compare?image=cat&with=astronaut&layer=12&query=7-5&centred=on&lines=on&threshold=0.3",
+        '[data-testid="match"][data-patch]',
+        top=".st-key-compare_gallery",
+    ),
     "collection.webp": Shot(
         "collection?position=5", ".js-plotly-plot canvas.gl-canvas-focus", top=".st-key-collection_section"
     ),

@@ -49,6 +49,7 @@ MODULES = {
         "analysis.alike",
         "analysis.classifier",
         "analysis.classifier.features.features",
+        "analysis.comparison",
         "analysis.logit_lens",
         "analysis.predictions",
         "analysis.scan.measure",

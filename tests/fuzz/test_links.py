@@ -49,6 +49,16 @@ LIKELY = {
     "source": ("own", "example"),
     "scan": ("shapes", "2026.photos"),
     "position": ("0", "5", "999999999999"),
+    "mode": ("images", "models", "checkpoints"),
+    "with": ("flower", "digit-0"),
+    "centred": ("on",),
+    "more": ("coffee", "coffee,rocket"),
+    "model2": ("digits", "digits-run/step-00100"),
+    "before": ("digits-run/step-00100",),
+    "head2": ("1-1", "6-4", "9-9"),
+    "show": ("similarity", "attention", "colours"),
+    "lines": ("on",),
+    "threshold": ("0.5", "-1", "1"),
 }
 COUNTS = {"tour": 5, "lesson": 18}
 VIEWED = ("layer", "edits")  # with these in a link, no page computes the view or the edits that it opens with

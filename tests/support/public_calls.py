@@ -38,6 +38,16 @@ def public_calls(small, photo):
     named = {
         "vitviz": {
             "capture": {"names": "norm"},
+            "cka": {
+                "model_a": small,
+                "model_b": small,
+                "images": [prepared, other_prepared],
+                "over": "patches",
+                "size": 16,
+                "fit": "crop",
+                "progress": None,
+            },
+            "compare": {"trace_a": trace, "trace_b": trace},
             "edit": {"changes": {"norm": torch.zeros_like}},
             "sweep_heads": {"model": small, "trace": trace, "score": score, "how": "zero", "progress": None},
             "sweep_layers": {"model": small, "trace": trace, "score": score, "how": "zero", "progress": None},
@@ -60,6 +70,7 @@ def public_calls(small, photo):
             "lens": {"trace": trace},
             "load": {"name": "digits"},
             "load_run": {"folder": "digits"},
+            "match": {"trace_a": trace, "trace_b": trace, "layer": 0, "centred": True},
             "open_head": None,  # needs a file: `methods`
             "open_scan": None,  # needs a folder: `methods`
             "open_trace": None,  # needs a file: `methods`
@@ -136,6 +147,21 @@ def public_calls(small, photo):
             "fit": {"features": vectors, "labels": labels, "binary": False, "inverse_penalty": 1.0},
             "nearest_other": {"features": vectors, "labels": labels},
             "notes_on": {"result": cross_validate(vectors, labels), "appearances": vectors},
+        },
+        "analysis.comparison": {
+            "attention_divergence": {"trace_a": trace, "trace_b": trace},
+            "counterparts": {"trace_a": trace, "trace_b": trace},
+            "head_resemblance": {
+                "trace_a": trace,
+                "trace_b": trace,
+                "layer": 0,
+                "head": 0,
+                "measure": "cosine",
+                "progress": None,
+            },
+            "jensen_shannon": {"p": np.ones((2, 1)), "q": np.ones((2, 1))},
+            "joint_pca": {"traces": [trace, trace], "layer": 0},
+            "linear_cka": {"x": vectors, "y": vectors},
         },
         "analysis.scan.measure": {
             "measure": {"model": small, "images": [prepared], "patch_tokens": [0], "head_statistics": True},

@@ -36,6 +36,7 @@ from .arguments import (
     Width,
 )
 from .choices import Pooling, Scale
+from .compare_command import compare
 from .dispatch import run as _run
 from .dispatch import teach as _teach
 from .one_line import OneLine
@@ -342,6 +343,7 @@ def teach(
     )
 
 
+app.command()(compare)
 app.command()(scan)
 
 

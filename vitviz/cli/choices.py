@@ -51,3 +51,12 @@ class Engine(StrEnum):
 
     embedded = "embedded"
     ray = "ray"
+
+
+class PictureFormat(StrEnum):
+    """Output file formats of a comparison."""
+
+    png = "png"
+    jpeg = "jpeg"
+    webp = "webp"
+    npz = "npz"

@@ -47,6 +47,14 @@ def scan(options, **settings) -> None:
     raise typer.Exit(run_scan(Task(options=_options(*options), **settings)))
 
 
+def compare(options, **settings) -> None:
+    """Run the command `vitviz compare`, and exit."""
+    from .compare import Task
+    from .compare import run as run_comparison
+
+    raise typer.Exit(run_comparison(Task(options=_options(*options), **settings)))
+
+
 def _options(linear_head, arch, classes, num_heads, prefix, *more):
     from .model_options import Options
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from ...notation.variables import RUNS, Variable
 from ..pages.attention.settings import SETTINGS as OF_ATTENTION
 from ..pages.collection.settings import SETTINGS as OF_COLLECTION
+from ..pages.compare.settings import SETTINGS as OF_COMPARE
 from ..pages.explain.settings import SETTINGS as OF_EXPLAIN
 from ..pages.explore.settings import SETTINGS as OF_EXPLORE
 from ..pages.intervene.settings import SETTINGS as OF_INTERVENE
@@ -77,6 +78,9 @@ _pages = [
         OF_INTERVENE,
     ),
     PageEntry("lens", "Lens", ":material/layers:", "What would the model predict after each layer?", OF_LENS),
+    PageEntry(
+        "compare", "Compare", ":material/compare:", "What do two images or two models have in common?", OF_COMPARE
+    ),
     PageEntry("teach", "Teach", ":material/school:", "Can the model learn my own classes?", OF_TEACH),
     PageEntry(
         "collection",

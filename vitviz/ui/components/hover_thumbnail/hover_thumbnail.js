@@ -1,7 +1,7 @@
 // Thumbnail beside the pointer while it is on a point of a plotly chart. Python is asked for a thumbnail when the pointer
 // rests on a point; the page keeps those that it has.
 
-import { Component } from "../_shared/component.js";
+import { Component } from "../../../viz/browser/component.js";
 import { mounted } from "../_shared/mounted.js";
 
 const CHART = ".js-plotly-plot";
