@@ -8,8 +8,6 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from vitviz.ui.components._shared.binary import header_of
-from vitviz.ui.components.explorer.payload import vectors
 
 import vitviz
 from tests.support.fake_browser import Browser, message
@@ -21,10 +19,12 @@ from vitviz.ui.components import match
 from vitviz.ui.components._shared import Component
 from vitviz.ui.components.match import Pairing, Shown, Side, match_view
 from vitviz.ui.components.match.payload import parts, read_shown, state
+from vitviz.viz.browser.binary import header_of
 from vitviz.viz.colour import tone
+from vitviz.viz.explorer.payload import vectors
 
 START = """
-import { Part } from "./explorer/attention.js";
+import { Part } from "../../viz/explorer/attention.js";
 import { Pairs, largestAt, other, similarityTones, weightTones } from "./match/pairs.js";
 const pairs = new Pairs();
 for (const [name, part] of Object.entries(given.parts)) pairs.take(name, new Part(part));

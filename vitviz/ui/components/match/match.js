@@ -7,8 +7,8 @@ import { element, setText } from "../../../viz/browser/elements.js";
 import { isPress, onKeys } from "../../../viz/browser/keys.js";
 import { mounted } from "../_shared/mounted.js";
 import { cellAt, clamp, isCoarse, onHover } from "../../../viz/browser/pointer.js";
-import { Part } from "../explorer/attention.js";
-import { percent } from "../explorer/labels.js";
+import { Part } from "../../../viz/explorer/attention.js";
+import { percent } from "../../../viz/explorer/labels.js";
 import { Pairs, largestAt, other, similarityTones, weightTones } from "./pairs.js";
 
 const SIDES = ["a", "b"];

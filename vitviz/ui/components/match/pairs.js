@@ -1,6 +1,6 @@
 // Computation for the two pictures: similarities, attention, partners and pairs. Patches count from 0.
 
-import { AttentionData } from "../explorer/attention.js";
+import { AttentionData } from "../../../viz/explorer/attention.js";
 
 export const other = (side) => (side === "a" ? "b" : "a");
 
