@@ -115,10 +115,10 @@ def test_a_command_of_the_readme_runs(line, folder):
 
 @pytest.mark.parametrize("line", commands())
 def test_a_command_is_understood(line, monkeypatch):
-    for module, name in ((cli, "_run"), (cli, "_teach"), (scan_command, "_scan")):
+    for module, name in ((cli, "_run"), (cli, "_teach"), (scan_command, "_scan"), (compare_command, "_compare")):
         monkeypatch.setattr(module, name, lambda *_, **__: None)
     arguments = shlex.split(line)[1:]
-    runs = arguments[0] in (*COMMANDS, "teach", "scan")
+    runs = arguments[0] in (*COMMANDS, "compare", "teach", "scan")
     done = CliRunner().invoke(cli.app, arguments if runs else [*arguments, "--help"])
     assert done.exit_code == 0, done.output
 
