@@ -25,7 +25,7 @@ from tests.support.documents import DOCUMENTS, LINK, README, ROOT, anchors, bloc
 from tests.support.heads import head_for, jpeg
 from vitviz.analysis.attribution import METHODS
 from vitviz.cli import app as cli
-from vitviz.cli import scan_command
+from vitviz.cli import compare_command, scan_command
 from vitviz.ui.app import link
 from vitviz.ui.app.lesson_section import SECTIONS
 from vitviz.ui.app.registry import PAGES

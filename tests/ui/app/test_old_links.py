@@ -8,6 +8,7 @@ from vitviz.ui.app.link import parameter_names
 CAT = {"image": "cat", "model": "dinov2-small", "size": "224", "fit": "crop"}
 DIGIT = {"image": "digit-4", "model": "digits", "size": "32", "fit": "crop"}
 VIEW = {"layer": "5", "head": "3", "query": "4-6", "direction": "from", "scale": "relative"}
+PLACE = {name: VIEW[name] for name in ("layer", "head", "query")}
 LINKS = [  # a page, its link, and what is written in another way today
     ("explore", CAT | VIEW | {"overlay": "60", "smooth": "on", "marks": "on"}, {}),
     ("explore", DIGIT | VIEW | {"head": "mean", "query": "cls", "direction": "to", "scale": "uniform"}, {}),
@@ -27,6 +28,16 @@ LINKS = [  # a page, its link, and what is written in another way today
     ("lens", CAT | {"lens": "rocket", "depth": "0"}, {}),
     ("lens", CAT | {"lens": "image"}, {}),
     ("lens", CAT | {"lens": "image", "projector": "1"}, {}),
+    (
+        "compare",
+        CAT
+        | PLACE
+        | {"mode": "images", "with": "flower", "centred": "on", "more": "coffee"}
+        | {"show": "colours", "lines": "on", "threshold": "0.3"},
+        {},
+    ),
+    ("compare", DIGIT | PLACE | {"mode": "models", "model2": "digits-run/step-00100", "head2": "3-2"}, {}),
+    ("compare", DIGIT | PLACE | {"mode": "checkpoints", "before": "digits-run/step-00100"}, {}),
     ("attention", CAT | VIEW | {"key": "7-9"}, {}),
     ("teach", DIGIT | {"source": "own"}, {}),
 ]
