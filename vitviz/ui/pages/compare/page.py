@@ -25,5 +25,13 @@ def compare(choice: state.Choice) -> None:
     """Draw one mode; choosing anything reruns only this fragment."""
     with st.empty():  # placeholder for spinners, so that nothing below moves
         view = views.current(choice)
-    mode = MODE.draw(st.pills, "Compare", list(MODES), context=choice, format_func=MODES.get, required=True)
+    mode = MODE.draw(
+        st.pills,
+        "Compare",
+        list(MODES),
+        context=choice,
+        format_func=MODES.get,
+        required=True,
+        label_visibility="collapsed",
+    )
     DRAW[mode](view)
