@@ -359,6 +359,11 @@ def public_calls(small, photo):
             "row_entropy": {"weights": torch.ones(3)},
             "row_statistics": {"trace": trace},
         },
+        "viz.overview": {
+            "attention_overview": {"trace": trace, "query": 0, "side": 8},
+            "input_picture": {"trace": trace},
+            "overview_png": {"trace": trace, "about": {"image": "cat"}, "query": 0, "side": 8},
+        },
         "viz.picture": {
             "frame_patch": {
                 "picture": Image.new("RGB", (9, 9)),
