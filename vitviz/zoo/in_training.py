@@ -37,8 +37,8 @@ _ACTIVATIONS = {"gelu": "gelu", "gelu_tanh": "gelu_pytorch_tanh", "quick_gelu": 
 
 
 @contextmanager
-def _aside() -> Iterator[None]:
-    """Keep the random number generator of the CPU, and ignore autocast, gradients and hooks of vitviz."""
+def isolated() -> Iterator[None]:
+    """Keep the state of the CPU's random number generator, and ignore autocast, gradients, captures and edits."""
     with torch.random.fork_rng(devices=[]), plain_arithmetic(), torch.no_grad(), without_hooks():
         yield
 
@@ -103,7 +103,7 @@ def copy_of(model: nn.Module, preprocessing: Preprocessing | None = None) -> Vis
     Raises:
         ModelError: if the model has a part that cannot be represented exactly (the message names it).
     """
-    with _aside(), warnings.catch_warnings():
+    with isolated(), warnings.catch_warnings():
         warnings.simplefilter("ignore", VitvizWarning)  # `notes` has the same sentences
         copied = _copied(model) if isinstance(model, ViT) else from_timm(model)
         if preprocessing is not None:
@@ -156,7 +156,7 @@ class CheckpointWriter:
             ModelError: if the weights and the configuration do not determine the model.
             OSError: if the files cannot be written.
         """
-        with _aside():
+        with isolated():
             if self._with_architecture is not None:
                 return _write(folder, model, copied, self._with_architecture)
             for with_architecture in (True, False):

@@ -130,7 +130,8 @@ def test_names_of_images(photo):
 def test_wrong_arguments(photo):
     for arguments, words in [
         (([],), "images"),
-        ((photo,), "list"),
+        ((photo,), "images"),
+        ((str(photo),), "list"),
         (([photo, photo],), "cat"),
         ((IMAGES, [object()]), "write"),
     ]:

@@ -93,7 +93,7 @@ def test_a_checkpoint_of_lightning_is_continued(tmp_path):
 
 def test_a_trainer_can_have_several(tmp_path):
     callbacks = [AttentionCallback(IMAGE, every_n_epochs=n) for n in (1, 2)]
-    fit(Module(), callbacks, tmp_path, max_epochs=1).save_checkpoint(tmp_path / "last.ckpt")
+    fit(Module(), [*callbacks], tmp_path, max_epochs=1).save_checkpoint(tmp_path / "last.ckpt")
     assert [one.last is None for one in callbacks] == [False, True]
 
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
 from torch import nn
 
 from ...errors import ArgumentError, VitvizWarning
@@ -15,7 +14,7 @@ from ...errors.arguments import at_least, each_of_kind, typed, whole
 from ...images import Preprocessing, Size
 from ...trace.inputs import ImageSource
 from ...trace.vision_transformer import VisionTransformer
-from ...zoo.in_training import copy_of, find_model
+from ...zoo.in_training import copy_of, find_model, isolated
 from .record import TrainingRecord, Unit, training_record
 from .writers import Writer
 
@@ -63,7 +62,7 @@ class AttentionCallback:
     @typed
     def __init__(
         self,
-        images: Iterable[ImageSource] | Mapping[str, ImageSource],
+        images: Sequence[ImageSource] | Mapping[str, ImageSource],
         writers: Sequence[Any] = (),
         *,
         every_n_epochs: int | None = None,
@@ -137,7 +136,8 @@ class AttentionCallback:
         number = at_least(number, 0, f"The number of {self._unit}s")
         source = find_model(model, self._model)
         copied = self._copied(source)
-        self.last = training_record(source, copied, self._images, self._unit, number, **self._options)
+        with isolated():
+            self.last = training_record(source, copied, self._images, self._unit, number, **self._options)
         for writer in self._writers:
             try:
                 writer.write(self.last)
@@ -213,9 +213,9 @@ def _ignore(*_: Any, **__: Any) -> None:
     """Do nothing."""
 
 
-def _named(images: Iterable[ImageSource] | Mapping[str, ImageSource]) -> dict[str, ImageSource]:
+def _named(images: Sequence[ImageSource] | Mapping[str, ImageSource]) -> dict[str, ImageSource]:
     """Return the images by name: those of their files, or their numbers."""
-    if isinstance(images, str | bytes | Path | Image.Image):
+    if isinstance(images, str | bytes):
         raise ArgumentError("The argument 'images' is a single image; give a list of images.")
     if isinstance(images, Mapping):
         named = {str(name): image for name, image in images.items()}
