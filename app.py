@@ -6,14 +6,14 @@ Streamlit imports this file once and serves its `app`. It then runs the file as 
 import streamlit as st
 
 if __name__ == "__main__":
-    from vitviz.ui.app.registry import PAGES
+    from vitviz.ui.app.registry import PAGES, offered
     from vitviz.ui.app.shell import run
     from vitviz.zoo import assets
 
     st.set_page_config(page_title="vitviz", page_icon=str(assets() / "icon.svg"), layout="wide")
     run(
         st.navigation(
-            [st.Page(page.file, title=page.title, icon=page.icon, default=page is PAGES[0]) for page in PAGES],
+            [st.Page(page.file, title=page.title, icon=page.icon, default=page is PAGES[0]) for page in offered()],
             position="top",
         )
     )

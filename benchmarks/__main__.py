@@ -15,6 +15,7 @@ import torch
 from . import (
     alternatives,
     browser,
+    collection,
     explaining,
     explanations,
     library,
@@ -45,6 +46,7 @@ BENCHMARKS = {
     "faithful": explaining.faithfulness,
     "alternatives": alternatives.alternatives,
     "teach": teaching.teach,
+    "collection": collection.collection,
     "write": writing.pictures,
     "scan": scanning.scan,
     "start": library.cold_start,

@@ -18,6 +18,7 @@ from .visit import Visit
 
 SECONDS = 180.0  # duration of a round
 ARRIVALS = 20.0  # seconds within which all users open the app; then all upload at once
+REST = 10.0  # seconds between the last action of a round and the measurement of its memory
 RETENTION = 75.0  # seconds after which all data of a closed tab is deleted
 ROOM = 2.0  # goal: seconds to the first heat map besides one forward pass for each user
 GROWTH = 1.05  # goal: memory after the second round relative to that after the first
@@ -38,7 +39,8 @@ def users() -> Iterator[Row]:
             yield from _times(turn, visits, one_pass)
             yield from _correctness(turn, visits, problems)
             made = results_made(url)
-            detail = f"{used}; so far {made['_trace']} traced images and {made['_decode']} decoded ones"
+            passes = f"{made['_trace']} traced images and {made['_decode']} decoded ones"
+            detail = f"{used}, {REST:.0f} s after the last action; so far {passes}"
             limit = before + cached + OF_SESSION * USERS
             yield Row(
                 f"round {turn}: memory with {USERS} open sessions",
@@ -69,6 +71,7 @@ async def _round(url: str, images: list[bytes], seed: int, used: Memory) -> tupl
     problems += await _all(visit.arrive(at) for visit, at in zip(visits, starts, strict=True))
     problems += await _all(visit.upload() for visit in visits)
     problems += await _all(visit.look_around(until) for visit in visits)
+    await asyncio.sleep(REST)  # the last jobs end, and free memory goes back to the system
     used.stop()  # while all are connected
     await _all(visit.leave() for visit in visits)
     return visits, [f"{type(one).__name__}: {one}" for one in problems if isinstance(one, BaseException)]

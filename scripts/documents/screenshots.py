@@ -1,5 +1,6 @@
 """Pictures of the README and of the guides: `make screenshots`."""
 
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
@@ -8,7 +9,9 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Page, expect
 
+import vitviz
 from scripts.app_server import ROOT, launched_browser, running_app
+from scripts.digits import as_picture, load_split
 from scripts.documents import animation
 
 README, GUIDES = ROOT / "assets" / "screenshots", ROOT / "docs" / "images"
@@ -60,13 +63,21 @@ OF_GUIDES = {
     "explain.webp": Shot(f"explain?{DIGIT}", '[data-testid="explanation"]', 4),
     "intervene.webp": Shot(f"intervene?{DIGIT}", ".st-key-bench_answer table"),
     "lens.webp": Shot(f"lens?{DIGIT}", ".st-key-lens_patch .js-plotly-plot"),
+    "collection.webp": Shot(
+        "collection?position=5", ".js-plotly-plot canvas.gl-canvas-focus", top=".st-key-collection_section"
+    ),
     "teach.webp": Shot("teach?image=cat&source=example", '[data-testid="confusion"]'),
 }
 
 
 def main() -> None:
     """Take all pictures, and record the animation."""
-    with running_app() as url, launched_browser() as browser:
+    with (
+        tempfile.TemporaryDirectory(prefix="vitviz-scans-") as runs,
+        running_app(environment={"VITVIZ_RUNS": runs, "XDG_CACHE_HOME": f"{runs}/.cache"}) as url,
+        launched_browser() as browser,
+    ):
+        scan_digits(Path(runs))
 
         def open_page(shot: Shot) -> Page:
             page = browser.new_page(viewport=shot.viewport or LAPTOP, color_scheme=shot.theme)
@@ -80,6 +91,17 @@ def main() -> None:
             for name, shot in shots.items():
                 take(open_page(shot), folder / name, save)
         (README / animation.NAME).write_bytes(animation.record(open_page(HOVERING)))
+
+
+def scan_digits(runs: Path) -> None:
+    """Scan scikit-learn's digits, with their labels, for the page Collection."""
+    source = runs / ".source"
+    for part in load_split().values():
+        for number, image, label in zip(part.numbers, part.images, part.labels, strict=True):
+            file = source / str(label) / f"digit-{number:04d}.png"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(as_picture(image)).save(file)
+    vitviz.scan(source, vitviz.load("digits"), runs / "digits", labels="folders")
 
 
 def wait(page: Page, shot: Shot) -> None:

@@ -17,34 +17,34 @@ def attention(app, new_page):
 
 
 def test_a_click_chooses_the_query_and_another_the_key(attention):
-    page = attention("layer=6&head=2")
-    click_patch(page, 0, 4, 5)
+    page = attention("model=digits&layer=6&head=2")
+    click_patch(page, 0, 4, 5, rows=8)
     expect_scored(page, (5, 6))
-    click_patch(page, 1, 10, 12)
-    expect_scored(page, (5, 6), (11, 13))
-    page.wait_for_function("['query=5-6', 'key=11-13'].every((part) => location.href.includes(part))")
+    click_patch(page, 1, 6, 7, rows=8)
+    expect_scored(page, (5, 6), (7, 8))
+    page.wait_for_function("['query=5-6', 'key=7-8'].every((part) => location.href.includes(part))")
     assert "✗" not in page.inner_text("body")
 
 
 def test_the_class_token_asks_and_answers_and_a_patch_replaces_it(attention):
-    page = attention("layer=6&head=2&query=cls")
+    page = attention("model=digits&layer=6&head=2&query=cls")
     picker = page.locator(".st-key-attention_picker .patches")
     expect(picker).to_have_attribute("data-row", "")
     page.locator(".st-key-key_token").get_by_role("radio").first.click()
     scored = page.locator(".st-key-score_of p")
     expect(scored).to_have_text(re.compile(r"class token.*class token"))
     expect(page.locator(".st-key-score_picker .patches")).to_have_attribute("data-second", "")
-    click_patch(page, 0, 4, 5)
+    click_patch(page, 0, 4, 5, rows=8)
     expect(scored).to_have_text(re.compile(r"\(5,\s6\).*class token"))
     expect(page).to_have_url(re.compile("query=5-6"))
 
 
 def test_a_head_is_chosen_by_its_map_and_the_stream_is_read_row_by_row(attention):
-    page = attention("layer=6&head=2")
+    page = attention("model=digits&layer=6&head=2")
     page.locator(".st-key-head_maps").get_by_role("button").nth(3).click()
     expect(page).to_have_url(re.compile("head=4"))
     rows = page.locator(".vv-stream > span")
-    expect(rows).to_have_count(13)
+    expect(rows).to_have_count(7)
     expect(rows.nth(5).locator("small")).to_be_hidden()
     rows.nth(5).hover()
     expect(rows.nth(5).locator("small")).to_be_visible()
@@ -52,7 +52,7 @@ def test_a_head_is_chosen_by_its_map_and_the_stream_is_read_row_by_row(attention
 
 
 def test_weights_appear_after_the_prediction(attention):
-    page = attention()
+    page = attention("model=digits")
     legend = page.locator(".st-key-attention_picker").get_by_test_id("patch-picker-legend")
     expect(legend).to_be_hidden()
     page.locator(".st-key-predict_strongest").get_by_role("radio").first.click()

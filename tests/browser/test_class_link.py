@@ -64,7 +64,7 @@ def link_in(page: Page) -> str:
 
 
 def test_a_pupil_sees_the_shared_image_until_the_teacher_ends_it(class_app, new_page):
-    teacher = ready(new_page(**PROJECTOR), f"{class_app}/explore?layer=3&head=2&projector=1")
+    teacher = ready(new_page(**PROJECTOR), f"{class_app}/explore?model=digits&layer=3&head=2&projector=1")
     give(teacher, "paste", image("mine.png"))
     assert_looked_at(teacher, "mine.png")
     settled(teacher)
@@ -94,16 +94,16 @@ def test_a_pupil_sees_the_shared_image_until_the_teacher_ends_it(class_app, new_
     expect(teacher.get_by_role("button", name="Share my image")).to_be_visible()
     pupil.get_by_test_id("explorer-image").click(position={"x": 30, "y": 30})  # runs a fragment of the page
     expect(gone(pupil)).to_be_visible()
-    assert_looked_at(pupil, "cat")
+    assert_looked_at(pupil, "digit-0")
     picker(other).click(position={"x": 9, "y": 9})
     expect(gone(other)).to_be_visible()
-    assert_looks_closely_at(other, "cat")
+    assert_looks_closely_at(other, "digit-0")
     for page in (pupil, other):
         expect(page.get_by_test_id("stMain").get_by_test_id("stAlertContentError")).to_have_count(0)
     late = new_page()
     late.goto(link)
     expect(gone(late)).to_be_visible()
-    assert_looked_at(late, "cat")
+    assert_looked_at(late, "digit-0")
 
 
 @pytest.mark.exhaustive

@@ -107,7 +107,8 @@ def test_a_map_can_be_enlarged_and_says_its_values(explained):
 
 def test_slow_work_says_seconds_comes_coarse_first_goes_on_on_another_page_and_can_be_stopped(explained):
     page = explained("image=flower&size=308")
-    expect(page.get_by_text(re.compile("Takes about .* on this server"))).to_have_count(3)
+    duration = re.compile("Takes about .* on this server")  # of three maps, and of the example classes
+    expect(page.get_by_text(duration)).to_have_count(4)
     page.get_by_role("button", name="Compute").last.click()  # 484 patches are covered one by one
     expect(page.get_by_text(re.compile("Occlusion.*: about .* left"))).to_be_visible()
     expect(page.get_by_test_id("coarse")).to_be_visible()

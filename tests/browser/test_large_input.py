@@ -37,6 +37,7 @@ def test_at_518_px_layers_that_do_not_follow_show_the_pinned_token(explore, mode
         assert np.abs(drawn_cell(page, trace, layer, 3)[..., :3] - wanted).mean() < 1.5, layer
 
 
+@pytest.mark.exhaustive
 def test_no_number_is_shown_before_it_is_known(explore, model):
     trace = model.trace(state.samples()["rocket"], size=518)
     page = explore("image=rocket&size=518&layer=6&head=2&query=20-20")

@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from tests.browser.explorer_page import ExplorerPage
-from tests.browser.layout import settled
+from tests.browser.layout import pixels_of, settled
 from tests.browser.test_kinds import Shown, encoded
 from tests.support.random_models import trace_of
 from vitviz.notation.view import View, token_layout
@@ -102,6 +102,23 @@ def test_scripts_come_compressed_and_once(app, new_page):
         assert encoding == "gzip" or int(script.headers["content-length"]) < small, script.url
     urls = [script.url for script in scripts]
     assert len(set(urls)) == len(urls), "what is asked for early is not asked for again"
+
+
+@pytest.mark.parametrize("direction", ["from", "to"])
+def test_no_number_of_a_layer_is_shown_before_it_is_known(new_page, direction):
+    """As with large images, of which one layer is sent at a time."""
+    trace = trace_of("relative")
+    page = Shown(new_page(), trace, View(1, 0, trace.prefix + 8, direction), layers=(1,))
+    page.head(2, 1).click()
+    page.hover(trace, trace.prefix + 3)
+    view = View(2, 1, trace.prefix + 3, direction)
+    expect(page.status).to_have_text(f"{view.label(trace)}: fetching this layer …")
+    assert page.data("top-weight") == ""
+    assert not pixels_of(page.page.locator("canvas.heat")).any()
+    told = page.alone.messages[-1]["number"]
+    page.receive(trace, View(2, 1, trace.prefix + 8, direction), layers=(2,), received=told)
+    page.hover(trace, trace.prefix + 3)
+    page.tells_the_truth()
 
 
 def test_what_has_arrived_is_shown_and_nothing_else_is(new_page):

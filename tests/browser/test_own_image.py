@@ -87,7 +87,7 @@ def test_an_image_is_pasted_anywhere(path, app, new_page):
 
 
 def test_an_image_is_dropped_anywhere_and_the_page_says_so(app, new_page):
-    page = ready(new_page(), f"{app}/explore")
+    page = ready(new_page(), f"{app}/explore?model=digits")
     invitation = page.get_by_test_id("own")
     expect(invitation).to_be_hidden()
     assert give(page, "dragover", image("mine.png"))
@@ -118,22 +118,22 @@ def test_text_is_pasted_as_ever(app, new_page):
 
 
 def test_it_is_at_hand_beside_the_samples_survives_a_reload_and_can_be_removed(app, new_page):
-    page = ready(new_page(), f"{app}/explore")
+    page = ready(new_page(), f"{app}/explore?model=digits")
     give(page, "paste", image("mine.png"))
     assert_looked_at(page, "mine.png")
     eventually(page, lambda: kept(page) == 1)
     page.reload()
     assert_looked_at(page, "mine.png")
     expect(tiles(page)).to_have_attribute("aria-pressed", "true")
-    page.get_by_test_id("gallery").locator("[data-name=rocket]").click()
-    assert_looked_at(page, "rocket")
+    page.get_by_test_id("gallery").locator("[data-name=digit-3]").click()
+    assert_looked_at(page, "digit-3")
     page.reload()
-    assert_looked_at(page, "rocket")
+    assert_looked_at(page, "digit-3")
     tiles(page).click()
     assert_looked_at(page, "mine.png")
     page.get_by_test_id("gallery").get_by_role("button", name="Remove").click()
     expect(tiles(page)).to_have_count(0)
-    assert_looked_at(page, "cat")
+    assert_looked_at(page, "digit-0")
     eventually(page, lambda: kept(page) == 0)
 
 
@@ -194,7 +194,7 @@ KEPT_NAME = """() => new Promise((resolve) => {
 
 
 def test_nobody_else_sees_it(app, new_page, browser):
-    page = ready(new_page(), f"{app}/explore")
+    page = ready(new_page(), f"{app}/explore?model=digits")
     give(page, "paste", image("mine.png"))
     assert_looked_at(page, "mine.png")
     page.wait_for_url("**image=own*", wait_until="commit")
@@ -203,7 +203,7 @@ def test_nobody_else_sees_it(app, new_page, browser):
         other.goto(page.url)
         notice = other.locator(".st-key-notices").get_by_test_id("stAlert")
         expect(notice.filter(has_text=NOT_IN_LINK)).to_be_visible()
-        assert_looked_at(other, "cat")
+        assert_looked_at(other, "digit-0")
         expect(tiles(other)).to_have_count(0)
 
 

@@ -66,8 +66,17 @@ def assert_shown(page: Page, name: str) -> None:
     expect(page.locator(f".st-key-part_{name}")).to_be_visible()
 
 
-def test_one_section_at_a_time_by_arrows_buttons_and_a_remote(project):
-    page = project("attention")
+def test_the_switch_shows_one_section_at_a_time_by_arrows_buttons_and_a_remote(app, new_page):
+    page = new_page(**PROJECTOR)
+    page.goto(f"{app}/attention?image=digit-4&model=digits")
+    expect(page.locator(".st-key-part_summary")).to_be_attached()
+    switch = page.get_by_test_id("stSidebar").get_by_text("Projector mode")
+    switch.click()
+    expect(page.locator(BAR)).to_be_visible()
+    eventually(page, lambda: page.get_by_test_id("stSidebar").get_attribute("data-collapsed") == "true")
+    expect(switch).to_be_hidden()  # and not reached by the Tab key
+    page.wait_for_url("**projector=1*", wait_until="commit")
+    settled(page)
     sections = names(page)
     assert len(sections) > 6
     assert_shown(page, sections[0])
@@ -209,7 +218,7 @@ def test_the_section_stays_while_the_page_runs_and_the_link_keeps_the_mode(proje
     ("path", "parameters"),
     [
         exhaustive("sequence", SHIPPED["digits"]),
-        ("attention", SHIPPED["dinov2-small"]),
+        ("attention", f"{SHIPPED['dinov2-small']}&layer=12&head=4"),
         exhaustive("explore", SHIPPED["dinov2-small"]),
         ("", SHIPPED["digits"]),
         exhaustive("sequence", SHIPPED["dinov2-small"]),
@@ -218,7 +227,7 @@ def test_the_section_stays_while_the_page_runs_and_the_link_keeps_the_mode(proje
         exhaustive("", SHIPPED["dinov2-small"]),
     ],
 )
-def test_type_is_large_enough(path, parameters, project):
+def test_type_is_large_enough_and_image_and_section_are_in_sight(path, parameters, project):
     """24 pixels of 1280: capital letters of 1/270 of eight metres on a picture that is 2.4 m wide."""
     page, least = project(path, parameters), 24
     eventually(page, lambda: page.get_by_test_id("stSidebar").get_attribute("data-collapsed") == "true")
@@ -228,12 +237,23 @@ def test_type_is_large_enough(path, parameters, project):
         small = [[size, text] for size, text in page.evaluate(SIZES) if size < least - 0.1]
         assert not small, name
         assert_nothing_sticks_out(page)
+        if name:
+            assert_in_sight(page, name)
         page.keyboard.press("ArrowRight")
 
 
 CUT = """(boxes) => boxes.filter((box) => box.checkVisibility() && !box.closest("details:not([open])")
   && box.scrollWidth > box.clientWidth + 1).map((box) => box.innerText)"""
 WIDE = ".vv-scroll, .katex-display"  # what nobody can scroll on a projector
+
+
+def assert_in_sight(page: Page, name: str) -> None:
+    """The image and the heading of a section are in the window, and nothing of the section is cut off."""
+    section = page.locator(f".st-key-part_{name}")
+    expect(page.get_by_test_id("patch-picker-image").locator("visible=true").first).to_be_in_viewport(ratio=0.9)
+    expect(section.get_by_role("heading").first).to_be_in_viewport()
+    eventually(page, lambda: not section.locator(WIDE).evaluate_all(CUT))
+
 
 BESIDE = """() => {
   const [image, text] = ["follow", "story"].map((name) => document.querySelector(`.st-key-${name}`));
@@ -296,31 +316,7 @@ def test_charts_are_whole_and_wide_in_large_type(path, parameters, width, projec
     assert shown
 
 
-@pytest.mark.parametrize(("path", "image"), [("attention", "cat&layer=12&head=4"), exhaustive("sequence", "cat")])
-def test_the_image_and_the_section_are_in_sight(path, image, project):
-    page = project(path, f"image={image}")
-    for name in names(page):
-        assert_shown(page, name)
-        expect(page.get_by_test_id("patch-picker-image").locator("visible=true").first).to_be_in_viewport(ratio=0.9)
-        expect(page.locator(f".st-key-part_{name}").get_by_role("heading").first).to_be_in_viewport()
-        eventually(page, lambda name=name: not page.locator(f".st-key-part_{name}").locator(WIDE).evaluate_all(CUT))
-        page.keyboard.press("ArrowRight")
-
-
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("query", SHIPPED.values(), ids=SHIPPED)
 def test_it_is_accessible_in_both_themes(project, query):
     assert_accessible(project("attention", query))
-
-
-def test_the_switch_is_in_the_sidebar(app, new_page):
-    page = new_page(**PROJECTOR)
-    page.goto(f"{app}/attention?image=digit-4&model=digits")
-    expect(page.locator(".st-key-part_summary")).to_be_attached()
-    switch = page.get_by_test_id("stSidebar").get_by_text("Projector mode")
-    switch.click()
-    expect(page.locator(BAR)).to_be_visible()
-    eventually(page, lambda: page.get_by_test_id("stSidebar").get_attribute("data-collapsed") == "true")
-    expect(switch).to_be_hidden()  # and not reached by the Tab key
-    expect(page.locator(f"{PARTS}:visible")).to_have_count(1)
-    page.wait_for_url("**projector=1*", wait_until="commit")

@@ -18,7 +18,7 @@ from tests.browser.explorer_page import ExplorerPage
 from tests.browser.layout import PATIENCE, go_to, settled
 from tests.browser.test_own_image import assert_looked_at, picture
 from tests.support.nginx import Proxy, Request, running_proxy
-from vitviz.ui.app.registry import PAGES
+from vitviz.ui.app.registry import offered
 
 PATH = "vitviz"
 NOTED = """window.violations = [];
@@ -101,11 +101,11 @@ def visit(proxy, browser: Browser) -> Iterator[Callable[..., Page]]:
 def test_users_stay_on_their_replica_and_upload_there(proxy, visit):
     """One user arrives without a cookie, the other with that of the other replica."""
     first = visit()
-    explorer = ExplorerPage(first).open(f"{proxy.url}/explore")
+    explorer = ExplorerPage(first).open(f"{proxy.url}/explore?model=digits")
     (own,) = [cookie for cookie in first.context.cookies() if cookie["name"] == "vitviz_replica"]
     replica = replica_of(proxy, own["value"])
     other = next(name for name in map(str, range(100)) if replica_of(proxy, name) != replica)
-    explorers = {own["value"]: explorer, other: ExplorerPage(visit(other)).open(f"{proxy.url}/explore")}
+    explorers = {own["value"]: explorer, other: ExplorerPage(visit(other)).open(f"{proxy.url}/explore?model=digits")}
     for name, page in explorers.items():
         page.upload(f"{name}.png", picture("teal"), "image/png")
         assert_looked_at(page.page, f"{name}.png")
@@ -215,7 +215,7 @@ def test_no_page_violates_the_policy(proxy, visit):
     page = visit()
     page.goto(proxy.url)
     settled(page)
-    for entry in PAGES[1:]:
+    for entry in offered()[1:]:
         go_to(page, entry.title)
         page.wait_for_url(f"**/{entry.name}*", wait_until="commit")
         settled(page)

@@ -60,15 +60,15 @@ def answer_wrongly_then_rightly(page: Page, question: Question) -> None:
 
 
 def test_a_hint_and_a_second_try(story):
-    trace = vitviz.load("dinov2-small").trace(state.samples()["cat"], size=224)
-    page = story("image=cat")
-    questions = sequence_questions(trace, 8 * 16 + 8)
+    trace = vitviz.load("digits").trace(state.samples()["digit-4"])
+    page = story("model=digits&image=digit-4")
+    questions = sequence_questions(trace, 4 * 8 + 4)
     for question in questions:
         answer_wrongly_then_rightly(page, question)
         if question is not questions[-1]:
             page.locator(".st-key-next_sequence button").press("Enter")
     expect_numbers(page.locator(SCORE), 5, 5)
-    click_patch(page, 0, 4, 5)
+    click_patch(page, 0, 2, 5, rows=8)
     expect_numbers(page.locator(SCORE), 3, 5)  # the row and the position of the patch are asked for again
 
 

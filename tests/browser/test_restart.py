@@ -25,7 +25,7 @@ def restarted(browser: Browser) -> Iterator[dict[str, Page]]:
             page = pages[user] = browser.new_context(viewport=LAPTOP).new_page()
             page.set_default_timeout(1000 * PATIENCE)
             page.add_init_script(script)
-            page.goto(f"{url}/explore")
+            page.goto(f"{url}/explore?model=digits")
             ExplorerPage(page).ready()
             if user != "with a sample":
                 page.on("request", lambda request: media.append(request.url) if "/media/" in request.url else None)
@@ -37,7 +37,7 @@ def restarted(browser: Browser) -> Iterator[dict[str, Page]]:
     for user, page in pages.items():
         expect(page.locator(CONNECTED)).to_have_count(0)
         if user == "with a sample":
-            page.get_by_test_id("gallery").locator("[data-name=flower]").click()
+            page.get_by_test_id("gallery").locator("[data-name=digit-7]").click()
         else:
             page.get_by_test_id("explorer").get_by_text("Smooth").click()
     with running_app(port=port):
@@ -66,5 +66,5 @@ def test_a_photo_that_nobody_has_kept_is_asked_for_again(restarted):
 
 def test_a_sample_that_was_chosen_meanwhile_is_looked_at(restarted):
     page = restarted["with a sample"]
-    page.wait_for_url("**image=flower*", wait_until="commit")
-    assert_looked_at(page, "flower")
+    page.wait_for_url("**image=digit-7*", wait_until="commit")
+    assert_looked_at(page, "digit-7")

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
+from scipy.special import softmax
 
 from scripts.app_server import BROWSER_FLAGS
 from tests.browser.conftest import LAPTOP, NO_OPTIMISER
@@ -15,7 +16,7 @@ from tests.browser.test_accessibility import assert_accessible
 from tests.browser.test_own_image import give, tiles
 from tests.browser.test_phone import PHONE
 from tests.support.taught_images import images
-from vitviz import load
+from vitviz import fit_head, load
 from vitviz.analysis import classifier
 
 ADDRESS = "teach?model=digits"
@@ -172,6 +173,62 @@ def test_the_camera_takes_ten_while_its_button_is_held(app, filming):
     cards(page).nth(1).get_by_role("button", name="Camera", exact=True).click()
     expect(shutter).to_be_hidden()
     assert page.locator("video").evaluate("video => video.srcObject") is None
+    page.close()
+
+
+WATCH_CAMERA = """
+  window.frames_sent = []; window.tracks = [];
+  const toDataURL = HTMLCanvasElement.prototype.toDataURL;
+  HTMLCanvasElement.prototype.toDataURL = function (...given) {
+    const url = toDataURL.apply(this, given);
+    window.frames_sent.push(url);
+    return url;
+  };
+  const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+  navigator.mediaDevices.getUserMedia = async (wish) => {
+    const stream = await open(wish);
+    window.tracks.push(...stream.getTracks());
+    return stream;
+  };
+"""
+
+
+def test_probabilities_follow_the_camera_until_it_is_stopped(app, filming):
+    page = filming.new_page(viewport=LAPTOP)
+    page.add_init_script(WATCH_CAMERA)
+    opened(page, app)
+    for card in (0, 1):
+        add(page, card, *files(card, 3))
+        expect(thumbnails(page, card)).to_have_count(3)
+    settled(page)
+    page.get_by_role("button", name="Live camera").click()
+    bars = page.get_by_test_id("live-prediction").locator("li")
+    expect(bars).to_have_count(2)
+    first = bars.first.get_attribute("data-probability")
+    eventually(page, lambda: bars.first.get_attribute("data-probability") != first)
+    shown, sent = page.evaluate(
+        "bars => [bars.map((one) => Number(one.dataset.probability)), window.frames_sent]", bars.element_handles()
+    )
+    head = fit_head(load("digits"), [one for kind in (0, 1) for one in images(kind, 3)], ["a"] * 3 + ["b"] * 3)
+    frames = [base64.b64decode(url.partition(",")[2]) for url in sent]
+    logits = classifier.features(load("digits"), frames, head.pooling) @ head.weight.T + head.bias
+    expected = softmax(logits, axis=1)
+    assert min(abs(one - shown).max() for one in expected) < 1e-4, "the probabilities of one of the frames"
+    assert_accessible(page, ("light",))
+    page.get_by_role("button", name="Stop the camera").click()
+    expect(page.get_by_test_id("live-camera").locator("video")).to_be_hidden()
+    count = page.evaluate("window.frames_sent.length")
+    assert page.evaluate("window.tracks.every(({ readyState }) => readyState === 'ended')")
+    settled(page)
+    assert page.evaluate("window.frames_sent.length") == count
+    page.get_by_role("button", name="Live camera").click()
+    expect(bars).to_have_count(2)
+    page.get_by_role("button", name="Keep this picture").click()
+    expect(page.get_by_text("Your image: camera.jpg")).to_be_visible()
+    page.get_by_role("button", name="Live camera").click()
+    expect(bars).to_have_count(2)
+    page.get_by_role("link", name="Tokens", exact=True).click()
+    eventually(page, lambda: page.evaluate("window.tracks.every(({ readyState }) => readyState === 'ended')"))
     page.close()
 
 

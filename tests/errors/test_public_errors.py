@@ -14,7 +14,17 @@ from tests.support.checkpoints import prefixed, saved
 from tests.support.public_calls import public_calls
 from tests.support.public_methods import methods
 from vitviz import ArgumentError, VisionTransformer, ViTConfig, VitvizError
-from vitviz.analysis import ablation, arithmetic, attention, attribution, classifier, logit_lens, predictions, tokens
+from vitviz.analysis import (
+    ablation,
+    alike,
+    arithmetic,
+    attention,
+    attribution,
+    classifier,
+    logit_lens,
+    predictions,
+    tokens,
+)
 from vitviz.analysis.ablation import sweep
 from vitviz.analysis.attribution import ClassTarget, SimilarityTarget, faithfulness
 from vitviz.analysis.scan import measure
@@ -33,7 +43,7 @@ from vitviz.model.edits import (
 )
 from vitviz.notation import edits as notation
 from vitviz.notation import marks, view
-from vitviz.viz import colour, export, figures, inline, overview, picture
+from vitviz.viz import colour, export, figures, inline, overview, picture, scan_figures
 from vitviz.walkthrough import checks, sequence, steps, worksheet
 from vitviz.walkthrough import quiz as questions
 from vitviz.walkthrough import receptive_field as receptive
@@ -108,6 +118,8 @@ NAMES = {
     "walkthrough.receptive_field": receptive,
     "analysis.logit_lens": logit_lens,
     "viz.figures": figures,
+    "viz.scan_figures": scan_figures,
+    "analysis.alike": alike,
     "viz.export": export,
     "viz.colour": colour,
     "notation.view": view,

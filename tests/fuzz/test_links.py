@@ -47,6 +47,8 @@ LIKELY = {
     "guide": ("tour-2", "lesson-7"),
     "tour": ("7",),
     "source": ("own", "example"),
+    "scan": ("shapes", "2026.photos"),
+    "position": ("0", "5", "999999999999"),
 }
 COUNTS = {"tour": 5, "lesson": 18}
 VIEWED = ("layer", "edits")  # with these in a link, no page computes the view or the edits that it opens with

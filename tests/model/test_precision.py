@@ -97,14 +97,11 @@ def test_every_kind_of_attention_is_as_exact_there(kind, around):
 @pytest.mark.parametrize(
     ("move", "advice"),
     [
-        (lambda model: model.half(), "model.float()"),
-        (lambda model: model.bfloat16(), "model.float()"),
-        (lambda model: model.double(), "model.float()"),
-        (lambda model: setattr(model.blocks[1], "mlp", model.blocks[1].mlp.half()), "model.float()"),
+        (lambda model: setattr(model.blocks[1], "mlp", model.blocks[1].mlp.half()), "float()"),
         (lambda model: model.to("meta"), "load it again"),
     ],
 )
-def test_a_model_that_was_moved_is_refused_with_the_way_back(move, advice, theirs):
+def test_a_model_without_weights_of_one_kind_is_refused_with_the_way_back(move, advice, theirs):
     model = vitviz.from_timm(theirs)
     trace = model.trace(IMAGE)
     before = trace.output
@@ -119,7 +116,7 @@ def test_a_model_that_was_moved_is_refused_with_the_way_back(move, advice, their
             ask()
         assert advice in str(caught.value)
         assert_one_sentence(str(caught.value))
-    if advice == "model.float()":
+    if advice == "float()":
         model.float()
         assert np.allclose(model.trace(IMAGE).output, before, rtol=0.05, atol=0.05 * np.abs(before).max())
 

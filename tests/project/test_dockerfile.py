@@ -70,10 +70,10 @@ def test_compose_limits_what_the_container_can_do():
 
 
 def test_compose_passes_on_the_settings_of_the_app():
-    """All but the folder of checkpoints, which would have to be mounted."""
+    """All but the folders of checkpoints and of scans, which would have to be mounted."""
     used = {variable.name for variable in VARIABLES}
     passed = {name for name in SERVICE["environment"] if name.startswith("VITVIZ_")}
-    assert passed == used - {"VITVIZ_CHECKPOINT_DIR"}
+    assert passed == used - {"VITVIZ_CHECKPOINT_DIR", "VITVIZ_RUNS"}
 
 
 def test_the_build_gets_what_its_steps_read_and_nothing_else():

@@ -9,9 +9,9 @@ from streamlit.testing.v1 import AppTest
 
 import vitviz
 from vitviz.ui.app import state
-from vitviz.ui.app.registry import PAGES
+from vitviz.ui.app.registry import offered
 
-NAMES = tuple(page.name for page in PAGES)
+NAMES = tuple(page.name for page in offered())
 APP = str(Path(__file__).parents[2] / "app.py")
 PATIENCE = 240  # seconds that a run may take; nothing here depends on how fast the machine is
 

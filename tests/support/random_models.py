@@ -19,6 +19,7 @@ CONFIGS = {
     "pooled of all": replace(PLAIN, num_registers=1, pool_num_heads=3, pool_include_prefix=True, **POOL),
     "differential": replace(PLAIN, differential=True),
     "relative": replace(PLAIN, relative_position_bias=True),
+    "rotary": replace(PLAIN, rope=vitviz.model.config.RoPE()),
     "mean": replace(PLAIN, class_token=False, pooling="mean"),
     "mean with registers": replace(PLAIN, class_token=False, num_registers=2, pooling="mean"),
     "distilled": replace(PLAIN, num_registers=1, pooling="distilled"),

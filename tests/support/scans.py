@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pyarrow as pa
 
+import vitviz
 from tests.support.taught_images import image
 from vitviz.analysis.scan.sources.source import Source
 
 NOT_AN_IMAGE = b"no image"
+COUNT, SIZE = 23, 5  # images, and images of a shard
 
 
 def write_images(folder: Path, count: int, *, side: int = 40) -> list[bytes]:
@@ -47,3 +49,8 @@ def rows_of(scan) -> tuple[pa.Table, pa.Table, pa.Table]:
     images = scan.images.to_table().sort_by("position")
     tokens = scan.tokens.to_table().sort_by([("position", "ascending"), ("layer", "ascending")])
     return images, tokens, scan.errors.sort_by("position")
+
+
+def scanned(folder, model, out, **options):
+    """Scan a folder whose subfolders are labels."""
+    return vitviz.scan(folder, model, out, shard_size=SIZE, **{"labels": "folders"} | options)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,13 +22,18 @@ LABELS = ("mug", "glass", "spoon")
 BASE = "run7/best.pth"
 
 
+def write_base(folder: Path) -> None:
+    """Write the checkpoint `BASE`, which has no classes."""
+    torch.manual_seed(0)
+    model = TimmViT(img_size=64, patch_size=16, embed_dim=192, depth=2, num_heads=3, num_classes=0)
+    (folder / BASE).parent.mkdir()
+    torch.save(model.state_dict(), folder / BASE)
+
+
 @pytest.fixture
 def offered(tmp_path, monkeypatch):
     """A server's own checkpoint without classes, whose name in its file is not the one on the server."""
-    torch.manual_seed(0)
-    model = TimmViT(img_size=64, patch_size=16, embed_dim=192, depth=2, num_heads=3, num_classes=0)
-    (tmp_path / BASE).parent.mkdir()
-    torch.save(model.state_dict(), tmp_path / BASE)
+    write_base(tmp_path)
     monkeypatch.setenv("VITVIZ_CHECKPOINT_DIR", str(tmp_path))
     return tmp_path
 

@@ -376,7 +376,7 @@ def test_what_the_outputs_of_a_training_run_mean(problem, meaning, tmp_path):
 def test_class_names_make_an_embedding_a_classifier(tmp_path):
     import timm
 
-    arch = "vit_base_patch32_clip_quickgelu_224"
+    arch = "vit_xsmall_patch16_clip_224"
     path = saved(tmp_path / "best.pth", timm.create_model(arch, num_classes=512).state_dict())
     assert not vitviz.load(path, arch=arch).is_classifier, "512 numbers, as CLIP's embedding has"
     named = vitviz.load(path, arch=arch, classes=[f"thing {i}" for i in range(512)])

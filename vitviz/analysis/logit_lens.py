@@ -28,7 +28,7 @@ from ..errors.arguments import array, at_least, checked_index, is_whole, shown, 
 from ..errors.brief import brief
 from ..model.config import POOL
 from ..model.hooks import without_hooks
-from ..model.precision import plain_arithmetic
+from ..model.precision import as_input, as_result, plain_arithmetic
 from ..trace.passes import edits_of
 from ..trace.trace import Trace
 from ..trace.vision_transformer import VisionTransformer
@@ -191,13 +191,13 @@ def cosines(outputs: np.ndarray, target: np.ndarray) -> np.ndarray:
 
 def _output(model: VisionTransformer, x: Tensor) -> Tensor:
     """Compute the output, [batch, out], from the residual stream, [batch, token, D]."""
-    return model.readout(model.normed(model.norm(x)))
+    return as_result(model.readout(model.normed(model.norm(as_input(x, model)))))
 
 
 def _output_alone(model: VisionTransformer, patches: Tensor) -> np.ndarray:
     """Compute the output, [patch, out], of each token [patch, D] alone, repeated to a sequence."""
-    repeated = model.norm(patches)[:, None].expand(-1, model.config.num_prefix_tokens + 1, -1)
-    return model.readout(repeated).numpy()
+    repeated = model.norm(as_input(patches, model))[:, None].expand(-1, model.config.num_prefix_tokens + 1, -1)
+    return as_result(model.readout(repeated)).numpy()
 
 
 def _similarity_to_last(model: VisionTransformer, stages: Tensor) -> np.ndarray:

@@ -13,6 +13,7 @@ import typer
 from ..errors import ModelError, VitvizError, VitvizWarning
 from ..images import Size, check_size
 from ..model.config import ViTConfig
+from ..notation.variables import DEVICE
 from ..trace.inputs import MAX_PATCHES
 from ..trace.vision_transformer import VisionTransformer
 from ..zoo import files_of, load, takes_options
@@ -65,6 +66,7 @@ class Options:
                     num_heads=self.num_heads,
                     prefix=self.prefix,
                     head=self.linear_head,
+                    device=DEVICE.value(),
                     **more,
                 )
             except ModelError as error:

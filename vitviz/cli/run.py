@@ -22,16 +22,15 @@ from ..viz.export import DEFAULT_WIDTH, PICTURES
 from ..viz.provenance import describe_model, of_model
 from ..zoo import takes_options
 from . import DEFAULT_MODEL, origin
-from .console import Console, refuse
+from .console import Console
+from .ending import BAD_INPUT, FINE, SOME_FAILED, fatal_errors_reported
 from .inputs import Item, find
-from .interruption import sigterm_as_interrupt
 from .model_options import Options, check_patches
 from .names import candidates, joined, labels, mark, of_images, short, with_folder
 from .report import Report, folders_of
 from .result import Result, TracedImage, trace_image
 
 Format = Literal["png", "jpeg", "webp", "npz", "html"]
-FINE, SOME_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130  # exit codes
 
 
 class Analysis(Protocol):
@@ -128,39 +127,24 @@ def run(task: Task, analysis: Analysis) -> int:
         Exit code: 0 for success, 1 if some images failed, 2 if all failed or the input is wrong, 130 if the run was
         interrupted. Files written before an interruption are kept.
     """
-    with sigterm_as_interrupt():
-        return _run(task, analysis)
-
-
-def _run(task: Task, analysis: Analysis) -> int:
-    report = console = None
-    try:
-        _check_out(task)
-        items = find(task.images)
-        model = task.options.load(task.model, task.fit)
-        check_patches(task.size, model.config)
-        analysis.check(model)
-        task.folder.mkdir(parents=True, exist_ok=True)
-        console = Console(task.as_json, len(items), of_model(model))
-        with _maybe_report(task, model, analysis, items, console) as report, console:
-            process = _Process(task, model, analysis, items, report, console)
-            failed = sum(not ok for ok in console.track(items, process))
-    except BrokenPipeError:  # Typer exits without a message
-        raise
-    except KeyboardInterrupt:
-        done = f" after {console.done} of {console.count} images; written files are kept" if console else ""
-        refuse(f"Interrupted{done}.", task.as_json)
-        return INTERRUPTED
-    except VitvizError as error:
-        refuse(str(error), task.as_json)
-        return BAD_INPUT
-    except OSError as error:
-        refuse(f"{error.filename or task.out}: {error.strerror or error}", task.as_json)
-        return BAD_INPUT
-    finally:
-        if report and report.path.is_file() and not task.as_json:
-            typer.echo(report.path)
-    return FINE if not failed else BAD_INPUT if failed == len(items) else SOME_FAILED
+    report = None
+    with fatal_errors_reported(task.out, task.as_json, "written files are kept") as ending:
+        try:
+            _check_out(task)
+            items = find(task.images)
+            model = task.options.load(task.model, task.fit)
+            check_patches(task.size, model.config)
+            analysis.check(model)
+            task.folder.mkdir(parents=True, exist_ok=True)
+            ending.console = console = Console(task.as_json, len(items), of_model(model))
+            with _maybe_report(task, model, analysis, items, console) as report, console:
+                process = _Process(task, model, analysis, items, report, console)
+                failed = sum(not ok for ok in console.track(items, process))
+            ending.code = FINE if not failed else BAD_INPUT if failed == len(items) else SOME_FAILED
+        finally:
+            if report and report.path.is_file() and not task.as_json:
+                typer.echo(report.path)
+    return ending.code
 
 
 def _check_out(task: Task) -> None:

@@ -16,10 +16,10 @@ from ..images import Size
 from ..notation.extras import require
 from ..trace.vision_transformer import VisionTransformer
 from .console import duration, json_line, printable, refuse
+from .ending import BAD_INPUT, FINE, INTERRUPTED, SOME_FAILED
 from .interruption import sigterm_as_interrupt
 from .model_options import Options, check_patches
 from .parse import parse_layer
-from .run import BAD_INPUT, FINE, INTERRUPTED, SOME_FAILED
 
 if TYPE_CHECKING:  # this needs pyarrow
     from ..analysis.scan.plan import Plan

@@ -20,13 +20,12 @@ from ..viz.provenance import of_model
 from ..zoo.heads import attached, checked_labels, name_of_file, open_head, thumbnail, with_pooling
 from ..zoo.heads.names import SUFFIX
 from ..zoo.heads.thumbnails import MOST_THUMBNAILS
-from .console import Console, printable, refuse
+from .console import Console, printable
+from .ending import FINE, SOME_FAILED, fatal_errors_reported
 from .inputs import Item, find, is_image, natural_order
-from .interruption import sigterm_as_interrupt
 from .lesson_report import Outcome, json_lines, text_lines
 from .model_options import Options, check_patches
 from .result import prepare_for, read_image_file
-from .run import BAD_INPUT, FINE, INTERRUPTED, SOME_FAILED
 
 THUMBNAILS_OF_CLASS = 24  # at most, of the first images
 
@@ -67,40 +66,24 @@ def run(lesson: Lesson) -> int:
         Exit code: 0 for success, 1 if some images failed, 2 if no head could be fitted, 130 if the run was interrupted.
         Nothing is written in the last two cases.
     """
-    with sigterm_as_interrupt():
-        return _run(lesson)
-
-
-def _run(lesson: Lesson) -> int:
-    console = None
-    try:
+    with fatal_errors_reported(lesson.out, lesson.as_json, "no head was written") as ending:
         _check_out(lesson.out)
         items = images_of(lesson.folder)
         model = lesson.options.load(lesson.model)
         check_patches(lesson.size, model.config)
         with_pooling(model, lesson.pooling)  # before the images are read
         lesson.out.parent.mkdir(parents=True, exist_ok=True)
-        console = Console(lesson.as_json, len(items), of_model(model))
+        ending.console = console = Console(lesson.as_json, len(items), of_model(model))
         read = _Reader(lesson, model, items, console)
         with console:
             failed = sum(not ok for ok in console.track(list(items), read))
         outcome = _outcome(lesson, model, read)
         outcome.head.save(lesson.out, with_thumbnails=lesson.thumbnails)
-    except BrokenPipeError:  # Typer exits without a message
-        raise
-    except KeyboardInterrupt:
-        done = f" after {console.done} of {console.count} images" if console else ""
-        refuse(f"Interrupted{done}; no head was written.", lesson.as_json)
-        return INTERRUPTED
-    except VitvizError as error:
-        refuse(str(error), lesson.as_json)
-        return BAD_INPUT
-    except OSError as error:
-        refuse(f"{error.filename or lesson.out}: {error.strerror or error}", lesson.as_json)
-        return BAD_INPUT
-    for line in (json_lines if lesson.as_json else text_lines)(outcome):
-        typer.echo(line)
-    return SOME_FAILED if failed else FINE
+        ending.code = SOME_FAILED if failed else FINE
+    if ending.code in (FINE, SOME_FAILED):
+        for line in (json_lines if lesson.as_json else text_lines)(outcome):
+            typer.echo(line)
+    return ending.code
 
 
 def images_of(folder: Path) -> dict[Item, str]:

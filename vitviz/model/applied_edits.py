@@ -84,13 +84,13 @@ class Applied:
         """
         if any(edit.layer == layer for edit in self._temperatures):
             after = 3 if self.config.differential else 2
-            scores = scores / self._divisors(layer)[heads].view(-1, *[1] * after)
-        return scores.masked_fill(self._mask[keys], -torch.inf) if self._masked_tokens else scores
+            scores = scores / self._divisors(layer).to(scores)[heads].view(-1, *[1] * after)
+        return scores.masked_fill(self._mask.to(scores.device)[keys], -torch.inf) if self._masked_tokens else scores
 
     def pool_scores(self, scores: Tensor) -> Tensor:
         """Apply the edits to the scores of the attention pooling, [..., head, 1, key]."""
         first = 0 if self.config.pool_include_prefix else self.config.num_prefix_tokens
-        return scores.masked_fill(self._mask[first:], -torch.inf) if self._masked_tokens else scores
+        return scores.masked_fill(self._mask[first:].to(scores.device), -torch.inf) if self._masked_tokens else scores
 
     @cached_property
     def _temperatures(self) -> tuple[Temperature, ...]:
@@ -121,7 +121,7 @@ class Applied:
         return divisors
 
     def _exclude_from_mean(self, x: Tensor) -> Tensor:
-        return exclude_from_mean(x, self._mask, self.config)
+        return exclude_from_mean(x, self._mask.to(x.device), self.config)
 
 
 def apply(edits: Iterable[Edit], config: ViTConfig, grid: tuple[int, int]) -> Applied:

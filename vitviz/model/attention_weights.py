@@ -25,7 +25,7 @@ def attention_weights(q: Tensor, k: Tensor, scale: float, bias: Tensor | None = 
     weights = _empty((*q.shape[:-1], k.shape[-2]), q)
     torch.bmm((q * scale).flatten(0, -3), k.flatten(0, -3).mT, out=weights.flatten(0, -3))
     if bias is not None:
-        weights += bias
+        weights += bias.to(weights)
     return torch.softmax(weights, dim=-1, out=weights)
 
 

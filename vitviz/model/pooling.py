@@ -104,7 +104,7 @@ class AttentionPool(nn.Module):
 
     def score(self, k: Tensor) -> Tensor:
         """Compute the scaled dot products of the query with keys [..., head, token, channel]: [..., head, 1, token]."""
-        return self.q[:, None] @ k.mT * self.scale
+        return self.q.to(k)[:, None] @ k.mT * self.scale
 
 
 def make_pool(config: ViTConfig) -> nn.Module:

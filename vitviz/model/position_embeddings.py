@@ -74,9 +74,9 @@ class RotaryEmbedding(nn.Module):
 
     def forward(self, grid: Grid) -> list[Rotation]:
         """Compute cosines and sines for each layer (or one entry, if all layers share them)."""
-        angles = coordinates(self.rotary, grid) @ self.freqs  # layer head patch pair
+        angles = coordinates(self.rotary, grid).to(self.freqs.device) @ self.freqs.float()  # layer head patch pair
         angles = F.pad(angles, (0, 0, self.prefix, 0)).repeat_interleave(2, dim=-1)  # layer head token channel
-        return list(zip(angles.cos(), angles.sin(), strict=True))
+        return list(zip(angles.cos().to(self.freqs), angles.sin().to(self.freqs), strict=True))
 
 
 def rotate(x: Tensor, rotation: Rotation) -> Tensor:

@@ -29,6 +29,7 @@ from .hooks import HookPoint, before_block
 from .layers import LayerScale, make_mlp, make_norm, norm_if
 from .pooling import make_head, make_pool
 from .position_embeddings import Grid, RelativeBias, RotaryEmbedding, Rotation, resampled, rotate
+from .precision import as_input
 from .timing import timed
 
 
@@ -112,7 +113,7 @@ class ViT(nn.Module):
             ModelError: if the input does not have this shape.
         """
         grid = self.grid_of(pixels)
-        x = self.patch_embed(pixels)  # batch patch D
+        x = self.patch_embed(as_input(pixels, self))  # batch patch D
         prefix = [token.expand(len(x), -1, -1) for token in (self.cls_token, self.reg_token) if token is not None]
         x = torch.cat([*prefix, x], dim=1)  # batch token D
         if self.pos_embed is not None:
@@ -131,6 +132,7 @@ class ViT(nn.Module):
         Returns:
             Output of the model, as in `forward`.
         """
+        x = as_input(x, self)
         for block, rotation in list(zip(self.blocks, self.rotations(grid), strict=True))[layer:]:
             before_block()
             x = block(x, grid, rotation)
@@ -343,7 +345,7 @@ class Attention(nn.Module):
     def score(self, q: Tensor, k: Tensor, bias: Tensor | None = None) -> Tensor:
         """Compute the scores [..., head, query, key] of queries and keys [..., head, token, channel]."""
         scores = (q * self.scale) @ k.mT  # scaling q first takes fewer multiplications
-        return scores if bias is None else scores + bias
+        return scores if bias is None else scores + bias.to(scores)
 
     def weigh(self, scores: Tensor) -> Tensor:
         """Compute the attention weights of scores [..., head, query, key]; rows sum to 1."""
@@ -385,7 +387,7 @@ class DifferentialAttention(Attention):
     def weigh(self, scores: Tensor) -> Tensor:
         """Compute the effective weights, [..., head, query, key]; rows sum to 1 - lambda."""
         first, second = scores.softmax(dim=-1).unbind(-3)
-        return first - self.lam * second
+        return first - self.lam.to(second) * second
 
     def weights_of(self, q: Tensor, k: Tensor, bias: Tensor | None = None) -> Tensor:
         """Compute the effective weights of queries and keys, [..., head, query, key]."""
@@ -395,4 +397,4 @@ class DifferentialAttention(Attention):
         """Compute the weighted sums of the values, [batch, head, query, channel], with a fused kernel."""
         pairs = zip(halves(q).unbind(-3), halves(k).unbind(-3), strict=True)
         first, second = (super(DifferentialAttention, self).attend(q, k, v, bias) for q, k in pairs)
-        return first - self.lam * second
+        return first - self.lam.to(second) * second

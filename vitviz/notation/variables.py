@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from ..errors import ModelError, VitvizError
 from ..errors.arguments import shown
 
+_DEVICE = re.compile(r"cpu|mps|cuda(:[0-9]{1,3})?")
+_TEXTS = {"folder": "the path of a folder", "device": "cpu, cuda, cuda:1 (or another number) or mps"}
 _MOST_DIGITS = 18  # of a whole number; Python refuses to convert very long texts
 
 
@@ -25,7 +27,8 @@ class Variable:
         name: name of the variable.
         default: text that stands for the variable if it is not set or empty; empty for none.
         meaning: description of the setting.
-        kind: `"whole"` for a whole number, `"number"` for any number, `"folder"` for the path of a folder.
+        kind: `"whole"` for a whole number, `"number"` for any number, `"folder"` for the path of a folder,
+            `"device"` for a device of PyTorch.
         low, high: smallest and largest number.
         unit: unit of the number, in the plural; empty for none.
         exception: default in another situation, for the documentation.
@@ -45,8 +48,8 @@ class Variable:
     @property
     def limits(self) -> str:
         """Description of the valid values, such as `"a whole number of megabytes, at least 100"`."""
-        if self.kind == "folder":
-            return "the path of a folder"
+        if self.kind in _TEXTS:
+            return _TEXTS[self.kind]
         what = ("a whole number" if self.kind == "whole" else "a number") + (f" of {self.unit}" if self.unit else "")
         bounded = self.high < math.inf
         return f"{what} from {self.low:g} to {self.high:g}" if bounded else f"{what}, at least {self.low:g}"
@@ -57,7 +60,7 @@ class Variable:
         return os.environ.get(self.name, "")
 
     def value(self, default: str | None = None) -> float | str:
-        """Return the value: an int for `"whole"`, a float for `"number"`, the path as text for `"folder"`.
+        """Return the value: an int for `"whole"`, a float for `"number"`, otherwise text.
 
         Args:
             default: text that replaces the default in the present situation.
@@ -66,9 +69,9 @@ class Variable:
             VitvizError: an `error`, if the value is not valid.
         """
         text = self.text or (self.default if default is None else default)
-        if self.kind == "folder":
+        if self.kind == "folder" or (self.kind == "device" and _DEVICE.fullmatch(text)):
             return text
-        value = _whole(text) if self.kind == "whole" else _number(text)
+        value = _whole(text) if self.kind == "whole" else math.nan if self.kind in _TEXTS else _number(text)
         if not (math.isfinite(value) and self.low <= value <= self.high):
             raise self.error(f"{self.name} is {shown(text)}; set it to {self.limits}.")
         return value
@@ -102,10 +105,23 @@ JOBS = Variable(
     high=999,
 )
 MAX_MODELS = Variable("VITVIZ_MAX_MODELS", "2", "number of models kept in memory", low=1, error=ModelError)
+DEVICE = Variable(
+    "VITVIZ_DEVICE",
+    "cpu",
+    "device of the models of the app and the command line",
+    kind="device",
+    error=ModelError,
+)
 CHECKPOINT_DIR = Variable(
     "VITVIZ_CHECKPOINT_DIR",
     "",
     "folder of the checkpoints offered to users, including its subfolders",
+    kind="folder",
+)
+RUNS = Variable(
+    "VITVIZ_RUNS",
+    "",
+    "folder of the scans offered on the page Collection, which is absent without it",
     kind="folder",
 )
 CLASS_HOURS = Variable(
@@ -134,4 +150,4 @@ MAX_DOWNLOADS_GB = Variable(
     error=ModelError,
 )
 
-VARIABLES = (CACHE_MB, JOBS, MAX_MODELS, CHECKPOINT_DIR, CLASS_HOURS, MAX_DOWNLOAD_GB, MAX_DOWNLOADS_GB)
+VARIABLES = (CACHE_MB, JOBS, MAX_MODELS, DEVICE, CHECKPOINT_DIR, RUNS, CLASS_HOURS, MAX_DOWNLOAD_GB, MAX_DOWNLOADS_GB)

@@ -18,7 +18,7 @@ from ..model.applied_edits import apply
 from ..model.config import POOL
 from ..model.edits import Edit
 from ..model.hooks import capture, edit, is_edited, listen
-from ..model.precision import check_numbers, plain_arithmetic
+from ..model.precision import as_result, check_numbers, plain_arithmetic
 from ..model.vit import ViT
 from .inputs import ImageSource, ModelInput, model_input
 from .trace import Trace, _editing, _frozen
@@ -233,7 +233,7 @@ def _stacked(pixels: Sequence[Tensor]) -> Tensor:
 
 def _split(batch: Tensor) -> list[Tensor]:
     """Split a batch into tensors [...] that own their memory, so that none keeps the whole batch in memory."""
-    samples = batch.detach().float()
+    samples = as_result(batch.detach())
     return [samples[0]] if len(samples) == 1 else [sample.clone() for sample in samples]
 
 

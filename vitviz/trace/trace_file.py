@@ -27,7 +27,7 @@ from safetensors.numpy import save
 
 from ..errors import TraceError
 from ..errors.arguments import shown_path
-from .atomic_write import write_atomically
+from .atomic_write import save_file
 
 FORMAT, VERSION = "vitviz trace", 2
 _LONGEST_HEADER = 25_000_000  # bytes of names and metadata
@@ -47,15 +47,7 @@ def write_trace_file(path: Path, tensors: Mapping[str, np.ndarray], about: Mappi
     tensors = {name: np.ascontiguousarray(value).reshape(value.shape) for name, value in tensors.items()}
     text = json.dumps(about)
     metadata = {"format": FORMAT, "version": str(VERSION), "trace": text, "sha256": checksum(tensors, text)}
-    data = save(tensors, metadata)
-    try:
-        write_atomically(path, data)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise TraceError(
-            f"The trace cannot be written to {shown_path(path)} ({reason}); give the path of a file in a writable "
-            "folder."
-        ) from error
+    save_file(path, save(tensors, metadata), "trace", TraceError)
 
 
 def read_trace_file(path: Path) -> tuple[dict[str, np.ndarray], str]:

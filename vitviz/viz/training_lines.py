@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,6 +12,9 @@ from ..errors import ArgumentError
 from ..errors.arguments import array, checked_index, each_of_kind, typed
 from .colour import ATTENTION, NEUTRAL
 
+TITLES = {"step": "training step", "iter": "iteration", "iteration": "iteration", "epoch": "epoch"}
+_COUNTED = re.compile(r"(?:([A-Za-z]+)[-_=. ]*)?([0-9]+)")  # a number, and the word before it
+
 
 @typed
 def over_training(
@@ -18,9 +22,12 @@ def over_training(
 ) -> go.Figure:
     """Draw one number for each checkpoint, at equal distances, because checkpoints are denser at the beginning.
 
+    The horizontal axis counts what the names of the checkpoints do: training steps for `step-00100`, epochs for
+    `epoch-3`.
+
     Args:
         values: one number for each checkpoint.
-        steps: names of the checkpoints, for hover labels.
+        steps: names of the checkpoints, for hover labels and the horizontal axis.
         shown: index of the checkpoint to mark.
         uniform: value of uniform attention, drawn as a dotted line; None for no line.
         limit: upper end of the vertical axis; None for an automatic one. The axis starts at 0, or below it for negative
@@ -50,6 +57,35 @@ def over_training(
     )
     if uniform is not None:
         figure.add_hline(y=uniform, line={"color": NEUTRAL, "dash": "dot", "width": 1})
-    figure.update_xaxes(showticklabels=False, range=[-0.5, len(steps) - 0.5], zeroline=False, showgrid=False)
+    title, numbers = _counted(steps)
+    labelled = _labelled(len(steps), shown) if numbers else []
+    figure.update_xaxes(
+        title={"text": title, "standoff": 4},
+        tickvals=labelled,
+        ticktext=[numbers[step] for step in labelled],
+        tickangle=0,
+        automargin=True,
+        range=[-0.5, len(steps) - 0.5],
+        zeroline=False,
+        showgrid=False,
+    )
     figure.update_yaxes(range=[min([*finite, 0.0]), top or 1.0], nticks=4)
-    return figure.update_layout(height=130, margin={"l": 10, "r": 10, "t": 6, "b": 12}, showlegend=False)
+    return figure.update_layout(height=160, margin={"l": 10, "r": 10, "t": 6, "b": 10}, showlegend=False)
+
+
+def _counted(steps: Sequence[str]) -> tuple[str, list[str]]:
+    """Return what the names of checkpoints count, and their numbers; no numbers if not exactly one of them differs."""
+    found = [_COUNTED.findall(step) for step in steps]
+    if len({len(one) for one in found}) > 1:
+        return "checkpoint", []
+    differing = [column for column in zip(*found, strict=True) if len({number for _, number in column}) > 1]
+    if len(differing) != 1:
+        return "checkpoint", []
+    word = differing[0][0][0].lower()
+    return TITLES.get(word, TITLES.get(word.removesuffix("s"), "checkpoint")), [f"{int(n):,}" for _, n in differing[0]]
+
+
+def _labelled(count: int, shown: int) -> list[int]:
+    """Return the checkpoints with a label: the marked one, and the ends where they leave room for it."""
+    apart = count / 4
+    return sorted({shown} | {end for end in (0, count - 1) if abs(end - shown) >= apart})

@@ -20,8 +20,9 @@ from ..errors import ModelError, VitvizWarning
 from ..errors.arguments import of_kind, shown, typed
 from ..errors.progress import Progress
 from ..images import Size
-from ..model.precision import plain_arithmetic
+from ..model.precision import check_place, moved, plain_arithmetic
 from ..notation.installation import assets
+from ..notation.variables import DEVICE
 from ..trace.vision_transformer import VisionTransformer
 from .class_names import Classes
 from .curated import CURATED, TimmEntry
@@ -96,11 +97,13 @@ def load(
     fit: str | None = None,
     size: Size | None = None,
     head: LinearHead | str | Path | None = None,
+    device: str | None = None,
+    dtype: str | None = None,
     progress: Progress | None = None,
 ) -> VisionTransformer:
     """Load a shipped model, a pretrained timm model, a checkpoint or a repository of the Hugging Face hub.
 
-    All arguments except `name`, `head` and `progress` are options for a checkpoint or a repository. They supply
+    The arguments from `arch` to `size` are options for a checkpoint or a repository. They supply
     information that is missing from the file, and override the information in it. The same options can be set in a TOML
     file in the folder of the checkpoint: `best.toml` for `best.safetensors`, or `vitviz.toml` for all checkpoints in
     the folder that have no TOML file of their own.
@@ -131,17 +134,21 @@ def load(
             of the patch size.
         head: linear head that replaces the classifier of the model: the result of `vitviz.fit_head`, or the path of a
             file that it was saved to.
+        device: device of the model, `"cpu"` (default), `"cuda"`, `"cuda:1"` or `"mps"`. Traces and all results are on
+            the CPU.
+        dtype: dtype of the weights, `"float32"` (default), `"bfloat16"`, `"float16"` or `"float64"`. The passes of the
+            model use it; attention weights are computed in float32 from the queries and keys of the pass.
         progress: function called during a download with the bytes downloaded so far and the total (0: not known).
 
     Returns:
-        The model in evaluation mode, float32, on the CPU. The preprocessing of a checkpoint comes from the options, its
+        The model in evaluation mode. The preprocessing of a checkpoint comes from the options, its
         preprocessor_config.json or the arguments of its training script; otherwise from timm's configuration of the
         architecture, or else from ImageNet. `notes` lists every assumption; each is also issued as a `VitvizWarning`.
 
     Raises:
         ModelError: if the name is unknown (the message gives the three nearest), the weights are not available or
             cannot be read, an option has the wrong type or does not fit the weights, the model cannot be represented
-            exactly, or the head cannot be read or was fitted on another model.
+            exactly, the head cannot be read or was fitted on another model, or there is no such device or dtype.
     """
     if isinstance(name, nn.Module):
         raise ModelError(
@@ -164,10 +171,12 @@ def load(
         fit=fit,
         size=size,
     )
+    check_place(device, dtype)
     given = head if head is None or isinstance(head, LinearHead) else open_head(head)  # before a download
     model = _load(name, options, progress)
     if given is not None:
         model = attached(model, given)
+    model = moved(model, device, dtype)
     for note in model.notes:
         warnings.warn(note, VitvizWarning, stacklevel=3)  # past `plain_arithmetic`
     return model
@@ -262,7 +271,8 @@ def shared(name: str, progress: Progress | None = None) -> VisionTransformer:
         return with_held_head(shared(base, progress), name)
     changed = version(name)
     load = partial(load_offered, name) if changed else partial(load_model, name, progress)
-    return _model_cache.get(f"{name}@{changed}" if changed else name, load)
+    place = DEVICE.value()
+    return _model_cache.get(f"{name}@{changed}" if changed else name, lambda: moved(load(), place, None))
 
 
 def loaded() -> tuple[str, ...]:

@@ -15,10 +15,11 @@ from tests.support.scans import NOT_AN_IMAGE, rows_of, write_images
 
 pytestmark = pytest.mark.slow
 
-COUNT, SIZE, KILLS = 240, 4, 10
+COUNT, SIZE = 240, 4
 
 
-def test_killed_ten_times_at_random_moments(tmp_path):
+@pytest.mark.parametrize("kills", [2, pytest.param(10, marks=pytest.mark.exhaustive)])
+def test_killed_at_random_moments(tmp_path, kills):
     write_images(tmp_path / "photos", COUNT)
     for i in (5, 70, 239):
         (tmp_path / "photos" / f"{i}.png").write_bytes(NOT_AN_IMAGE)
@@ -26,7 +27,7 @@ def test_killed_ten_times_at_random_moments(tmp_path):
     options = ("-m", "digits", "-o", str(tmp_path / "run"), "--shard-size", str(SIZE), "--patch-tokens", "1", "--json")
     command = (*PROCESS, "scan", str(tmp_path / "photos"), *options, "--resume")
     kept: set[str] = set()
-    for turn in range(KILLS):
+    for turn in range(kills):
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
             # Some are killed while they start, the others within a shard, or between two.
             if turn % 3 == 0 and turn:

@@ -6,7 +6,7 @@ from tests.support.app_pages import opened
 from vitviz.model import hooks
 from vitviz.model.vit import ViT
 from vitviz.ui.app import cache
-from vitviz.ui.app.registry import PAGES
+from vitviz.ui.app.registry import offered
 
 
 def test_all_pages_together_need_two_passes_for_what_they_show_unedited(monkeypatch):
@@ -20,7 +20,7 @@ def test_all_pages_together_need_two_passes_for_what_they_show_unedited(monkeypa
         return forward(self, pixels)
 
     monkeypatch.setattr(ViT, "forward", counted)
-    for page in (entry.name for entry in PAGES):
+    for page in (entry.name for entry in offered()):
         assert not opened(page, model="digits", image="digit-4").exception
     assert len(images) > len(passes), "pages also run edited images and gradients"
     assert len(passes) == 2, passes

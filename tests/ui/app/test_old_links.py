@@ -31,6 +31,7 @@ LINKS = [  # a page, its link, and what is written in another way today
     ("teach", DIGIT | {"source": "own"}, {}),
 ]
 OF_SESSIONS = {"classes"}  # what only the session has that wrote the link: tests/ui/app/test_taught.py
+OF_SCANS = {"scan", "position"}  # of servers with scans: tests/ui/pages/test_collection_page.py
 OF_GUIDES = [({"tour": "7"}, "lesson-7"), ({"guide": "lesson-7"}, "lesson-7"), ({"guide": "tour-2"}, "tour-2")]
 
 
@@ -55,4 +56,4 @@ def test_a_stop_of_a_guide_opens(parameters, guide):
 def test_every_parameter_is_among_them():
     written = {name for _, parameters, _ in LINKS for name in parameters}
     written |= {name for parameters, _ in OF_GUIDES for name in parameters}
-    assert written | OF_SESSIONS == set(parameter_names())
+    assert written | OF_SESSIONS | OF_SCANS == set(parameter_names())

@@ -10,7 +10,7 @@ from tests.support import app_pages as pages
 from tests.support.app_pages import opened, query, start
 from vitviz.notation.marks import parse_number
 from vitviz.ui.app import link
-from vitviz.ui.app.registry import PAGES, PageEntry, page_at, register, unregister
+from vitviz.ui.app.registry import PAGES, PageEntry, offered, page_at, register, unregister
 from vitviz.ui.app.settings import Setting
 
 FILE = """
@@ -53,8 +53,8 @@ def test_it_is_in_the_navigation_and_among_the_cards(monkeypatch):
     shown, navigation = [], st.navigation
     monkeypatch.setattr(st, "navigation", lambda entries, **how: shown.extend(entries) or navigation(entries, **how))
     cards = {card.proto.page: card.proto.label for card in start().get("page_link")}
-    assert [entry.title for entry in shown] == [page.title for page in PAGES]
-    assert list(cards.values()) == [page.title for page in PAGES[1:]]
+    assert [entry.title for entry in shown] == [page.title for page in offered()]
+    assert list(cards.values()) == [page.title for page in offered()[1:]]
     assert cards[ENTRY.name] == ENTRY.title
 
 

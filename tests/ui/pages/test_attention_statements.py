@@ -15,10 +15,14 @@ from vitviz.ui.pages.attention import lookup
 from vitviz.walkthrough.steps.measures import head_overlaps
 
 
-@pytest.fixture(params=KINDS)
-def other(request, monkeypatch):
-    """Small random model of another kind, in place of the selected model: its configuration and trace."""
-    return show_kind(monkeypatch, request.param)
+@pytest.fixture(scope="module", params=KINDS)
+def other(request):
+    """Small random model of another kind, in place of the selected model: its configuration, trace and page."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        config, trace = show_kind(monkeypatch, request.param)
+        app = revealed(attention())
+        fine(app)
+    return config, trace, app
 
 
 def drawn(app, fact: str) -> str:
@@ -56,8 +60,7 @@ def test_the_most_probable_key_has_the_largest_weight():
 
 
 def test_the_reason_for_the_norm_is_measured_where_it_is(other):
-    config, trace = other
-    app = attention()
+    config, trace, app = other
     layer, _ = shown_view(app)
     entered = trace.activation(f"blocks.{layer}.resid_pre")
     if config.block == "post":
@@ -71,8 +74,8 @@ def test_the_reason_for_the_norm_is_measured_where_it_is(other):
 
 
 def test_a_norm_after_the_mlp_is_mentioned(other):
-    config, _ = other
-    _, said, *_ = placed(attention(), "part_network")
+    config, _, app = other
+    _, said, *_ = placed(app, "part_network")
     assert ("norm" in said) == (config.block == "post")
 
 
@@ -95,8 +98,8 @@ def test_two_heads_have_one_overlap(monkeypatch):
 
 
 def test_the_scores_of_prefix_tokens_are_beside_the_map(other):
-    config, trace = other
-    scored = placed(attention(), "part_scores")
+    config, trace, app = other
+    scored = placed(app, "part_scores")
     before = [text for text in scored if text.startswith("Not on the map")]
     assert len(before) == bool(trace.prefix)
     if before:
@@ -107,8 +110,8 @@ def test_the_scores_of_prefix_tokens_are_beside_the_map(other):
 
 
 def test_the_last_step_is_described(other):
-    config, _ = other
-    _, said, *_ = placed(attention(), "part_output")
+    config, _, app = other
+    _, said, *_ = placed(app, "part_output")
     assert_mentions(said, "classifier" if config.pooling != "distilled" else "classifiers")
     if config.pooling != "distilled":
         assert_mentions(said, config.pooling_description, config.feature_dim, config.num_classes)
@@ -121,9 +124,7 @@ def test_a_model_without_a_classifier_returns_its_feature():
 
 
 def test_a_model_of_one_layer_is_compared_with_the_whole_resnet(other):
-    config, _ = other
-    app = attention()
-    fine(revealed(app))
+    config, _, app = other
     assert (placed(app, "reach_whole") is not None) == (config.depth == 1)
     if config.depth == 1:
         assert_mentions(placed(app, "reach_whole")[0], "ResNet-50", 16)

@@ -1,74 +1,38 @@
-"""The page "Teach" without a browser: heads and figures are the library's, and images stay in their session."""
+"""The page "Teach" without a browser: heads and figures are the library's."""
 
-import io
+import json
 import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from PIL import Image
-from streamlit.testing.v1 import AppTest
 
 import vitviz
-from tests.support.app_pages import dropped, opened, picture, placed, query, texts
-from tests.support.taught_images import image, images
+from tests.support.app_pages import dropped, picture, placed, query
+from tests.support.taught_images import image
+from tests.support.teach_page import (
+    COUNT,
+    DATA,
+    LABELS,
+    SETS,
+    as_class,
+    classes,
+    fine,
+    give,
+    html,
+    page,
+    taught_page,
+    with_classes,
+)
+from vitviz import zoo
 from vitviz.analysis import classifier
 from vitviz.analysis.attribution import explain
 from vitviz.images import prepare, read_image
 from vitviz.notation.marks import percent
-from vitviz.ui.app import cache, sessions, state, taught
+from vitviz.ui.app import cache, state, taught
 from vitviz.ui.app.messages import escape_markdown
-from vitviz.ui.pages.teach import collection, example, image_features, relevance, taught_head
-from vitviz.ui.pages.teach.collection import TaughtClass, TaughtImage
+from vitviz.ui.pages.teach import collection, example, image_features, measured_accuracy, relevance, taught_head
 from vitviz.zoo.heads import open_head
-
-FILES = "class_sets_files"
-COUNT = 6
-SETS = {"bars": images(0, COUNT), "lines": images(1, COUNT)}
-LABELS = [name for name, files in SETS.items() for _ in files]
-DATA = [data for files in SETS.values() for data in files]
-
-
-def page(**parameters: str) -> AppTest:
-    return opened("teach", **{"model": "digits", **parameters})
-
-
-def as_class(number: int, name: str, files: list[bytes], series: list[str] | None = None) -> TaughtClass:
-    """A class with images that are in the session already."""
-    members = [
-        TaughtImage(state.Picked(f"{name} {i}.png", data, sample=False), picture(8, "JPEG"), one)
-        for i, (data, one) in enumerate(zip(files, series or [""] * len(files), strict=True))
-    ]
-    return TaughtClass(number, name, tuple(members))
-
-
-def with_classes(app: AppTest, *classes: TaughtClass) -> AppTest:
-    app.session_state["settings"]["teach_classes"] = classes
-    return fine(app.run())
-
-
-def taught_page(**parameters: str) -> AppTest:
-    return with_classes(page(**parameters), *(as_class(i, *one) for i, one in enumerate(SETS.items(), 1)))
-
-
-def fine(app: AppTest) -> AppTest:
-    assert not app.exception
-    assert not app.error, [error.value for error in app.error]
-    return app
-
-
-def html(app: AppTest) -> str:
-    return "".join(element.proto.body for element in app.main.get("html"))
-
-
-def give(app: AppTest, number: int, name: str, data: bytes, series: int = 0) -> AppTest:
-    return dropped(app, FILES, f"{number}.{series}.{name}", data)
-
-
-def classes(app: AppTest) -> dict[str, list[str]]:
-    """Names of the images by class."""
-    found = app.session_state["settings"].get("teach_classes", collection.CLASSES.default)
-    return {one.name: [image.picked.name for image in one.images] for one in found}
 
 
 def numbers(text: str, name: str) -> list[float]:
@@ -103,6 +67,28 @@ def test_the_page_begins_with_two_empty_classes_and_says_what_to_do():
     assert classes(app) == {"Class 1": [], "Class 2": []}
     assert "two classes" in app.info[0].value
     assert "confusion" not in html(app)
+
+
+def test_the_advice_quotes_accuracies_that_were_measured_with_this_model_and_head():
+    assert "%" not in page().info[0].value, "nothing was measured with this model"
+    app = page(model="dinov2-small")
+    sets = json.loads((zoo.assets() / "models" / "taught-heads.json").read_text("utf-8"))["sets"]
+
+    def expected(binary: bool) -> list[str]:
+        rows = [
+            (row["correct"], one["test"])
+            for one in sets.values()
+            for row in one["rows"]
+            if row["images"] in measured_accuracy.COUNTS and (row["pooling"], row["binary"]) == ("token", binary)
+        ]
+        return [percent(np.sum(correct, axis=1).mean() / sum(tests)) for correct, tests in rows]
+
+    assert expected(False) != expected(True)
+    assert re.findall(r"[\d.]+ %", app.info[0].value) == expected(False)
+    app.toggle(key="teach_binary").set_value(True).run()
+    assert re.findall(r"[\d.]+ %", app.info[0].value) == expected(True)
+    app.selectbox(key="size").set_value(280).run()
+    assert "%" not in app.info[0].value
 
 
 def test_the_figures_are_the_librarys(features):
@@ -242,101 +228,6 @@ def test_a_class_of_one_series_is_said():
     app = with_classes(page(), as_class(1, "bars", SETS["bars"], ["7"] * COUNT), as_class(2, "lines", SETS["lines"]))
     assert placed(app, "teach_accuracy")[0].startswith("**Leave-one-out")
     assert any("one series" in sentence and "bars" in sentence for sentence in placed(app, "teach_notes"))
-
-
-# ---------------------------------------------------------------- images and classes
-
-
-def test_images_are_added_to_their_class():
-    app = page()
-    give(app, 2, "first.png", DATA[0])
-    give(app, 2, "second.png", DATA[1])
-    give(app, 1, "third.png", DATA[2], series=77)
-    assert classes(app) == {"Class 1": ["third.png"], "Class 2": ["first.png", "second.png"]}
-    (one, _) = app.session_state["settings"]["teach_classes"]
-    assert one.images[0].series == "77"
-    with Image.open(io.BytesIO(one.images[0].thumbnail)) as thumbnail:
-        assert thumbnail.size == (collection.SIDE,) * 2
-    fine(app)
-
-
-@pytest.mark.parametrize("data", [b"", b"no image", picture()[:60]])
-def test_what_is_no_image_is_refused_in_one_sentence_and_changes_nothing(data):
-    app = give(page(), 1, "good.png", DATA[0])
-    give(app, 1, "bad.png", data)
-    assert not app.exception
-    (error,) = app.error
-    assert error.value.startswith("bad.png")
-    assert classes(app) == {"Class 1": ["good.png"], "Class 2": []}
-    assert not app.run().error, "it is said once"
-
-
-def test_an_image_is_in_one_class_only():
-    app = give(page(), 1, "a.png", DATA[0])
-    give(app, 2, "b.png", DATA[0])
-    assert "Class 1" in app.error[0].value
-    assert classes(app)["Class 2"] == []
-
-
-@pytest.mark.parametrize(
-    ("limit", "value"), [("MOST_IMAGES", 1), ("MOST_BYTES", len(DATA[0]) + len(DATA[1]) - 1), ("MOST_BYTES_OF_ALL", 1)]
-)
-def test_limits_are_said_when_they_are_reached(limit, value, monkeypatch):
-    app = page()
-    if limit != "MOST_BYTES_OF_ALL":
-        give(app, 1, "a.png", DATA[0])
-    before = classes(app)
-    monkeypatch.setattr(collection, limit, value)
-    give(app, 2, "b.png", DATA[1])
-    assert "room" in app.error[0].value
-    assert classes(app) == before
-
-
-@pytest.mark.parametrize("name", ["cat.png", "9.0.cat.png", "1.cat.png", "-1.0.cat.png"])
-def test_a_file_for_no_class_is_ignored(name):
-    app = dropped(page(), FILES, name, DATA[0])
-    assert classes(fine(app)) == {"Class 1": [], "Class 2": []}
-
-
-def test_names_from_users_are_shown_as_text():
-    app = with_classes(page(), as_class(1, 'x < "b" & c', SETS["bars"]), as_class(2, "*y* `z`", SETS["lines"]))
-    assert "x < " not in html(app)
-    assert "x &lt; &quot;b&quot; &amp; c" in html(app)
-    assert "*y* `z`" not in texts(app)
-
-
-# ---------------------------------------------------------------- sessions
-
-
-def test_two_sessions_have_their_own_classes():
-    one, other = taught_page(), page()
-    give(other, 1, "a.png", DATA[0])
-    fine(one.run())
-    assert {name: len(names) for name, names in classes(one).items()} == {"bars": COUNT, "lines": COUNT}
-    assert classes(other) == {"Class 1": ["a.png"], "Class 2": []}
-
-
-def test_results_of_an_image_go_with_the_session(monkeypatch):
-    noted = []
-    monkeypatch.setattr(sessions, "add_image", noted.append)
-    data = image(0, 500)
-    app = give(page(), 1, "mine.png", data)
-    picked = state.Picked("mine.png", data, sample=False)
-    assert picked.digest in noted
-    setup = image_features.FeatureSetup("digits", 32, "crop", "token")
-    assert image_features.features(setup, [picked]) is not None
-    cache.forget({picked.digest})
-    assert image_features.features(setup, [picked]) is None
-    fine(app.run())
-    assert image_features.features(setup, [picked]) is not None, "as long as the session shows it"
-
-
-def test_stored_results_contain_no_names():
-    cache.clear()
-    with_classes(page(), as_class(1, "secret person", SETS["bars"]), as_class(2, "other person", SETS["lines"]))
-    stored = [repr(key) + repr(getattr(value, "labels", "")) for key, (value, _) in cache.results._results.items()]
-    assert stored
-    assert not any("person" in one for one in stored)
 
 
 # ---------------------------------------------------------------- example and files

@@ -65,8 +65,11 @@ def test_a_matrix_is_beside_its_colour_bar(tokens):
     assert 0 < bar.x - figure.layout.xaxis.domain[1] < 0.05
 
 
-def test_marks_of_different_sizes_grow():
-    figure = over_training(np.linspace(0, 1, 3), ["0", "10", "20"], 1)
+def test_marks_of_different_sizes_and_lines_grow():
+    figure = over_training(np.linspace(0, 1, 3), ["0", "10", "20"], 1, uniform=0.5)
+    (line,) = figure.layout.shapes
+    width = line.line.width
     (before,) = [trace.marker.size for trace in figure.data]
     enlarge(figure, 24)
     assert list(figure.data[0].marker.size) == [2 * size for size in before]
+    assert figure.layout.shapes[0].line.width == 2 * width

@@ -21,7 +21,7 @@ from ...model.applied_edits import ablated, exclude_from_mean
 from ...model.config import POOL
 from ...model.edits import SUBLAYERS, How, one_of
 from ...model.hooks import block_input_names, edit, without_hooks
-from ...model.precision import plain_arithmetic
+from ...model.precision import as_result, plain_arithmetic
 from ...trace.model_stub import check_same_model
 from ...trace.trace import Trace
 from ...trace.vision_transformer import VisionTransformer
@@ -109,13 +109,13 @@ def each_head(
     parts = torch.eye(trace.heads, dtype=torch.bool)[..., None, None].split(some)  # batch head 1 1: ablated head
 
     def ablate(z: Tensor, off: Tensor) -> Tensor:
-        return torch.where(off, ablated(z, how), z)
+        return torch.where(off.to(z.device), ablated(z, how), z)
 
     for layer, x in _entering(trace, begin):
         for off in parts:
             change = {f"blocks.{layer}.attn.z": partial(ablate, off=off)}
             with plain_arithmetic(), without_hooks(), torch.no_grad(), edit(change):
-                outputs = model.forward_from(x.expand(len(off), -1, -1), trace.grid, layer)
+                outputs = as_result(model.forward_from(x.expand(len(off), -1, -1), trace.grid, layer))
             yield _effects(trace, score, outputs)
 
 
@@ -127,7 +127,7 @@ def each_layer(
 
     def ablate(sample: int) -> Callable[[Tensor], Tensor]:
         off = torch.arange(len(SUBLAYERS))[:, None, None] == sample
-        return lambda added: torch.where(off, ablated(added, how), added)
+        return lambda added: torch.where(off.to(added.device), ablated(added, how), added)
 
     one_of(how, How)
     _check(model, trace)
@@ -135,7 +135,7 @@ def each_layer(
     for layer, x in _entering(trace, begin):
         changes = {f"blocks.{layer}.attn.out": ablate(0), f"blocks.{layer}.mlp.out": ablate(1)}
         with plain_arithmetic(), without_hooks(), torch.no_grad(), edit(changes):
-            outputs = model.forward_from(x.expand(len(SUBLAYERS), -1, -1), trace.grid, layer)
+            outputs = as_result(model.forward_from(x.expand(len(SUBLAYERS), -1, -1), trace.grid, layer))
         yield _effects(trace, score, outputs)
 
 
@@ -161,7 +161,7 @@ def each_patch(
         off = some[:, None] == torch.arange(patches)  # batch patch
         changes = _hidden(model, trace, off) if how == "keys" else _averaged(off)
         with plain_arithmetic(), without_hooks(), torch.no_grad(), edit(changes):
-            outputs = model(pixels.expand(len(some), -1, -1, -1))
+            outputs = as_result(model(pixels.expand(len(some), -1, -1, -1)))
         yield _effects(trace, score, outputs)
 
 
@@ -172,18 +172,18 @@ def _hidden(model: VisionTransformer, trace: Trace, off: Tensor) -> dict[str, Ca
     read = hidden[:, 0 if config.pool_include_prefix else config.num_prefix_tokens :]
 
     def hide(scores: Tensor, hidden: Tensor = hidden) -> Tensor:
-        return scores.masked_fill(hidden.view(len(hidden), *[1] * (scores.ndim - 2), -1), -torch.inf)
+        return scores.masked_fill(hidden.to(scores.device).view(len(hidden), *[1] * (scores.ndim - 2), -1), -torch.inf)
 
     changes: dict[str, Callable[[Tensor], Tensor]] = {"blocks.*.attn.scores": hide}
     if config.pooling == "attention":
         changes[f"{POOL}.scores"] = lambda scores: hide(scores, read)
     elif "mean" in config.pooling:
-        changes["norm"] = lambda x: exclude_from_mean(x, hidden, config)
+        changes["norm"] = lambda x: exclude_from_mean(x, hidden.to(x.device), config)
     return changes
 
 
 def _averaged(off: Tensor) -> dict[str, Callable[[Tensor], Tensor]]:
-    return {"embed.patches": lambda x: torch.where(off[..., None], x.mean(dim=1, keepdim=True), x)}
+    return {"embed.patches": lambda x: torch.where(off[..., None].to(x.device), x.mean(dim=1, keepdim=True), x)}
 
 
 @typed

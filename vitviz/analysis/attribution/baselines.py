@@ -7,7 +7,7 @@ from torch import Tensor
 from ...errors.arguments import of_kind, one_of
 from ...errors.progress import Progress, silent
 from ...model.hooks import without_hooks
-from ...model.precision import plain_arithmetic
+from ...model.precision import as_result, plain_arithmetic
 from ...trace.passes import edits_of
 from ...trace.trace import Trace
 from .method import Parameter
@@ -76,6 +76,6 @@ def masked_values(
     for part in hidden.split(max(1, TOKENS_AT_ONCE // trace.token_count)):
         of_pixels = part.repeat_interleave(patch, dim=1).repeat_interleave(patch, dim=2)[:, None]
         with plain_arithmetic(), without_hooks(), torch.no_grad(), edits_of(trace):
-            values.append(target(trace.model(torch.where(of_pixels, baseline, image))))
+            values.append(target(as_result(trace.model(torch.where(of_pixels, baseline, image)))))
         report(sum(map(len, values)), len(hidden))
     return torch.cat(values)

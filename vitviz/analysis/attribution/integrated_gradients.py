@@ -13,7 +13,7 @@ from ...errors.arguments import share, whole
 from ...errors.progress import Progress, silent
 from ...model.config import POOL, ViTConfig
 from ...model.hooks import capture, without_hooks
-from ...model.precision import plain_arithmetic
+from ...model.precision import as_input, as_result, plain_arithmetic
 from ...trace.passes import edits_of
 from ...trace.trace import Trace
 from .baselines import baseline_parameter, baseline_pixels
@@ -170,7 +170,7 @@ class _Path:
     def _value(self, tokens: Tensor) -> Tensor:
         model = self.trace.model
         with plain_arithmetic(), without_hooks(), edits_of(self.trace, "blocks.", POOL, "norm"):
-            return self.target(model.forward_from(model.norm_pre(tokens), self.trace.grid))
+            return self.target(as_result(model.forward_from(model.norm_pre(as_input(tokens, model)), self.trace.grid)))
 
 
 def _tokens(trace: Trace, pixels: Tensor) -> Tensor:
@@ -183,7 +183,7 @@ def _tokens(trace: Trace, pixels: Tensor) -> Tensor:
         capture("embed.tokens") as kept,
     ):
         trace.model.embed(pixels[None])
-    return kept["embed.tokens"]
+    return as_result(kept["embed.tokens"])
 
 
 class IntegratedGradients(Method):

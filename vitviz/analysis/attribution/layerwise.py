@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ...model.config import POOL, ViTConfig
 from ...model.hooks import block_input_names, capture, edit, without_hooks
-from ...model.precision import plain_arithmetic
+from ...model.precision import as_input, as_result, plain_arithmetic
 from ...trace.passes import edits_of
 from ...trace.trace import Trace
 from .targets import Target
@@ -72,7 +72,7 @@ def through_block(trace: Trace, layer: int, x: Tensor) -> Attended:
         edits_of(trace, f"blocks.{layer}."),
         capture(f"{name}.v") as v,
     ):
-        y = model.blocks[layer](x, trace.grid, model.rotations(trace.grid)[layer])
+        y = model.blocks[layer](as_input(x, model), trace.grid, model.rotations(trace.grid)[layer])
     return Attended(y, v[f"{name}.v"], sums[0])
 
 
@@ -91,7 +91,7 @@ def through_readout(trace: Trace, x: Tensor, target: Target) -> tuple[Tensor, Te
         capture(*[f"{POOL}.weights"] * pools) as kept,
     ):
         output = trace.model.forward_from(x, trace.grid, layer=trace.layers)
-    return target(output).sum(), kept.get(f"{POOL}.weights")
+    return target(as_result(output)).sum(), kept.get(f"{POOL}.weights")
 
 
 def weight_gradients(values: Tensor, gradient: Tensor) -> Iterator[Tensor]:
@@ -104,7 +104,8 @@ def weight_gradients(values: Tensor, gradient: Tensor) -> Iterator[Tensor]:
         values: values v, [1, head, key, channel].
         gradient: gradient with respect to z, [1, head, query, channel].
     """
-    yield from (of_sums @ of_keys.mT for of_sums, of_keys in zip(gradient[0], values.detach()[0], strict=True))
+    of_sums, of_keys = as_result(gradient[0]), as_result(values.detach()[0])
+    yield from (dz @ v.mT for dz, v in zip(of_sums, of_keys, strict=True))
 
 
 def attention_gradients(
@@ -128,13 +129,13 @@ def attention_gradients(
         (upstream,) = torch.autograd.grad(value, [leaving])
     else:
         of_pooling, upstream = torch.autograd.grad(value, [pooled, leaving])
-        yield zip(pooled.detach()[0], of_pooling[0], strict=True)
+        yield zip(as_result(pooled.detach()[0]), as_result(of_pooling[0]), strict=True)
     while entering:
         x = entering.pop()
         layer = len(entering)
         y, values, sums = through_block(trace, layer, x)
         inputs = [sums, x] if layer else [sums]
-        gradient, *below = torch.autograd.grad(y, inputs, upstream, materialize_grads=True)
+        gradient, *below = torch.autograd.grad(y, inputs, upstream.to(y), materialize_grads=True)
         upstream = below[0] if below else None
         yield _of_heads(trace, layer, values, gradient)
 

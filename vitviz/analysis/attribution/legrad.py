@@ -6,6 +6,7 @@ from torch import Tensor
 
 from ...errors.arguments import one_of
 from ...model.config import ViTConfig
+from ...model.precision import as_result
 from ...trace.trace import Trace
 from .layerwise import (
     Attended,
@@ -62,7 +63,7 @@ def _relevant(trace: Trace, block: Attended, target: Target, averaged: bool) -> 
 
 def _of_pooling(trace: Trace, x: Tensor, target: Target) -> Tensor:
     value, weights = through_readout(trace, x, target)
-    relevant = torch.autograd.grad(value, weights)[0][0, :, 0].relu().mean(dim=0)
+    relevant = as_result(torch.autograd.grad(value, weights)[0])[0, :, 0].relu().mean(dim=0)
     return F.pad(relevant, (trace.token_count - len(relevant), 0))  # skipped tokens come first
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 
 from ...errors import VitvizError
-from ...notation.variables import CHECKPOINT_DIR, VARIABLES, Variable
+from ...notation.variables import CHECKPOINT_DIR, DEVICE, VARIABLES, Variable
 from .check import Check
 
 _OF_TESTS = ("VITVIZ_BROWSER",)
@@ -17,6 +17,7 @@ def check_settings() -> Iterator[Check]:
     """Parse all environment variables of the app, and find misspelt ones."""
     for variable in VARIABLES:
         yield _value(variable)
+    yield _device()
     known = {variable.name for variable in VARIABLES}
     for name in sorted(os.environ):
         if name.startswith("VITVIZ_") and name not in known and name not in _OF_TESTS:
@@ -36,6 +37,18 @@ def _value(variable: Variable) -> Check:
         more = f" ({variable.exception})" if variable.exception else ""
         return Check(variable.name, "ok", facts, f"Not set; the default is {default}{more}.")
     return Check(variable.name, "ok", facts, f"{variable.text}.")
+
+
+def _device() -> Check:
+    """Check that the device of the models is there."""
+    from ...model.precision import check_place, devices
+
+    facts = {"devices": devices()}
+    try:
+        check_place(DEVICE.value(), None)
+    except VitvizError as error:
+        return Check("device", "failure", facts, f"{DEVICE.text!r} is not there.", str(error))
+    return Check("device", "ok", facts, f"{DEVICE.value()}.")
 
 
 def check_checkpoints() -> Iterator[Check]:

@@ -12,7 +12,7 @@ from functools import partial
 from ... import zoo
 from ...errors import ModelError
 from ...notation.marks import format_size, join_words, one_of, parse_number
-from . import class_images, models, state
+from . import class_images, models, scans, state
 from .projector import PROJECTOR
 from .registry import PAGES
 from .settings import read
@@ -21,7 +21,7 @@ CLASSES = "classes"  # says that a user has taught the model classes, which link
 CHOICE = ("image", "model", CLASSES, "size", "fit")
 CLASSES_LEFT_OUT = (
     "This link was created with classes that a user has taught the model, which links do not include; to get them "
-    "back, open the file of the head on the page Teach."
+    "back, open the file of the head on the page Teach; example classes come back with a click on Explain."
 )
 GUIDE = "guide"  # tour or lesson, and stop
 OLD_LESSON = "tour"  # stop of the lesson, in links of earlier versions
@@ -52,11 +52,15 @@ def read_choice(parameters: Mapping[str, str], samples: Mapping[str, bytes]) -> 
     except ModelError:  # the page shows the error
         pass
     image = parameters.get("image", "")
+    scanned = image.startswith(scans.MARK) and image not in samples
+    if scanned:
+        chosen["shared"], problem = scans.named(image)
+        notices += [problem] * bool(problem)
     shared = image.startswith(class_images.MARK) and image not in samples
     if shared:
         chosen["shared"] = class_images.named(image)
         notices += [class_images.GONE] * (chosen["shared"] is None)
-    if shared or image == state.OWN:
+    if shared or scanned or image == state.OWN:
         del parsers["image"]
     others, more = read(parsers, parameters)
     chosen, notices = chosen | others, notices + more
@@ -134,7 +138,7 @@ def choice_parameters(choice: state.Choice) -> dict[str, str]:
     model.
     """
     picked = choice.picked
-    image = picked.name if picked.sample else picked.mark if isinstance(picked, class_images.ClassImage) else state.OWN
+    image = picked.name if picked.sample else getattr(picked, "mark", state.OWN)
     size = format_size(choice.size)
     return {"image": image, **model_parameters(choice.model), "size": size, "fit": choice.fit}
 

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from ...notation.variables import RUNS, Variable
 from ..pages.attention.settings import SETTINGS as OF_ATTENTION
+from ..pages.collection.settings import SETTINGS as OF_COLLECTION
 from ..pages.explain.settings import SETTINGS as OF_EXPLAIN
 from ..pages.explore.settings import SETTINGS as OF_EXPLORE
 from ..pages.intervene.settings import SETTINGS as OF_INTERVENE
@@ -25,6 +27,7 @@ class PageEntry(NamedTuple):
         answers: question that the page answers; empty for the first page, which lists the questions of the others.
         settings: settings in its links, read and written by `shell`. Their context is the `Choice`.
         guide: guide offered on the page.
+        needs: environment variable without which the page is not offered; None for a page that always is.
     """
 
     name: str
@@ -33,6 +36,7 @@ class PageEntry(NamedTuple):
     answers: str = ""
     settings: tuple[Setting, ...] = ()
     guide: str = "tour"
+    needs: Variable | None = None
 
     @property
     def file(self) -> str:
@@ -74,8 +78,21 @@ _pages = [
     ),
     PageEntry("lens", "Lens", ":material/layers:", "What would the model predict after each layer?", OF_LENS),
     PageEntry("teach", "Teach", ":material/school:", "Can the model learn my own classes?", OF_TEACH),
+    PageEntry(
+        "collection",
+        "Collection",
+        ":material/photo_library:",
+        "Which images of a data set are odd, alike or wrong?",
+        OF_COLLECTION,
+        needs=RUNS,
+    ),
 ]
 PAGES: Sequence[PageEntry] = _pages  # in the order of the navigation; the first page has the empty address
+
+
+def offered() -> list[PageEntry]:
+    """Return the pages that this server offers."""
+    return [page for page in PAGES if page.needs is None or page.needs.text]
 
 
 def register(page: PageEntry) -> None:

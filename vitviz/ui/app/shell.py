@@ -120,14 +120,15 @@ def fragment(draw: Callable[[state.Choice], None]) -> Callable[[state.Choice], N
 
     Args:
         draw: function that draws the fragment for a choice of image and model. Errors of vitviz are shown in its place.
-            If the class no longer shares the image, the whole page runs instead, with a sample.
+            If the class no longer shares the image, or a click in the fragment has chosen another model, the whole
+            page runs instead.
     """
 
     @st.fragment
     @show_errors()
     @wraps(draw)
     def part(choice: state.Choice) -> None:
-        if class_choice.has_ended():
+        if class_choice.has_ended() or state.choice().model != choice.model:
             st.rerun()
         with st.empty():  # fixed position for spinners
             state.trace(choice)

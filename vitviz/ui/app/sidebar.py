@@ -8,7 +8,19 @@ from ...images import FITS
 from ...notation.view import pooling_note
 from ...viz.provenance import without_advice
 from ..components.gallery import gallery
-from . import class_choice, class_images, class_link, class_shares, link, models, projector, state, taught, tour
+from . import (
+    class_choice,
+    class_images,
+    class_link,
+    class_shares,
+    link,
+    models,
+    projector,
+    scan_choice,
+    state,
+    taught,
+    tour,
+)
 from .catalogue import open_catalogue
 from .messages import escape_markdown
 from .pad import draw_a_digit
@@ -21,7 +33,7 @@ FIT_LABELS = {
     "native": "Native",
 }
 OWN_LABEL = "Your image"  # title of the user's own image in the gallery
-LABELS = {state.OWN: OWN_LABEL, state.CLASS: "Class image"}
+LABELS = {state.OWN: OWN_LABEL, state.CLASS: "Class image", state.SCAN: "Scan image"}
 NEARLY_ALL = 0.95  # share of the image above which no notice about cropping is shown
 MORE = "more"  # option of the model box that opens the catalogue; not the name of a model
 FORMATS = f"{', '.join(images.FORMATS[:-1])} or {images.FORMATS[-1]}, up to 20 MB."
@@ -122,7 +134,7 @@ def _take_model() -> None:
 
 def choose_sample(key: str, *, columns: int, titles: bool) -> bool:
     """Draw the gallery of samples and the user's own image. Return True if one has just been chosen."""
-    special = {state.OWN: state.pick_own, state.CLASS: class_choice.pick}
+    special = {state.OWN: state.pick_own, state.CLASS: class_choice.pick, state.SCAN: scan_choice.pick}
 
     def pick(name: str) -> None:
         special.get(name, lambda: state.pick_sample(name))()
@@ -150,6 +162,8 @@ def offered_images() -> dict[str, bytes]:
         images[state.OWN] = session.own_thumbnail
     if session.class_image is not None:
         images[state.CLASS] = class_choice.thumbnail()
+    if session.scan_image is not None:
+        images[state.SCAN] = scan_choice.thumbnail()
     return images
 
 
@@ -190,6 +204,8 @@ def image_captions() -> None:
             _crop_notice(used, "page_use_all")
     if isinstance(choice.picked, class_images.ClassImage):
         st.caption(class_link.time_left(choice.picked.shared))
+    elif isinstance(choice.picked, scan_choice.ScanImage):
+        st.caption(scan_choice.describe(choice.picked))
     elif not choice.picked.sample:
         kind = "drawing" if state.is_drawn() else f"image {escape_markdown(choice.picked.name)}"
         share = class_shares.of_image(choice.picked)

@@ -33,6 +33,7 @@ from .cache import cached
 from .cached_trace import cached_trace
 from .class_images import ClassImage
 from .decoded_images import decoded, preparing, thumbnail
+from .scans import ScanImage
 from .settings import Setting
 from .turns import one_at_a_time
 
@@ -43,6 +44,7 @@ CAMERA = "camera"  # name of photos taken on the page
 MADE_HERE = (DRAWN, CAMERA)  # names of images that are not files of the user
 OWN = "own"  # represents the user's own image in links and galleries; links do not include the image itself
 CLASS = "class"  # represents an image shared with the class in galleries; links contain its name
+SCAN = "scan"  # represents an image of a scan in galleries; links contain its position and the name of the scan
 DRAWS_ON = "digits"  # the model, and its earlier checkpoints, for which a drawing is the natural image
 
 
@@ -64,7 +66,7 @@ class Picked:
 class Choice:
     """Image, model, input size and fit, as chosen in the sidebar."""
 
-    picked: Picked | ClassImage
+    picked: Picked | ClassImage | ScanImage
     model: str
     size: Size
     fit: str
@@ -119,16 +121,17 @@ def begin(
     size: Size | None = None,
     fit: str | None = None,
     image: str | None = None,
-    shared: ClassImage | None = None,
+    shared: ClassImage | ScanImage | None = None,
 ) -> None:
     """Set the choices of a new session. Those not given get their defaults once the model is loaded."""
     MODEL.set(model or MODEL.default_value())
     for setting, value in ((SIZE, size), (FIT, fit)):
         if value is not None:
             setting.set(value)
-    st.session_state.own, st.session_state.class_image = None, shared
+    st.session_state.own = st.session_state.class_image = st.session_state.scan_image = None
     pick_sample(image or first_sample(MODEL.get()))
     if shared is not None:
+        st.session_state["scan_image" if isinstance(shared, ScanImage) else "class_image"] = shared
         st.session_state.picked = shared
 
 
@@ -258,7 +261,8 @@ def pick_own() -> None:
 def chosen_mark() -> str:
     """Return the mark of the chosen image in galleries: the name of a sample, `OWN` or `CLASS`."""
     picked = st.session_state.picked
-    return picked.name if picked.sample else CLASS if isinstance(picked, ClassImage) else OWN
+    kinds = {ClassImage: CLASS, ScanImage: SCAN}
+    return picked.name if picked.sample else kinds.get(type(picked), OWN)
 
 
 def own_beside(choice: Choice) -> Picked | None:

@@ -19,6 +19,7 @@ from . import models, sessions, state
 MOST_BYTES = 16_000_000  # of the weights of a head
 MOST_TRIED = 4  # checkpoints that are loaded in search of the one that a head was fitted on
 
+_BEFORE = "taught_before"  # key in the session: model, input size and fit before a head was used
 _TAUGHT = "taught"  # key in the session
 
 
@@ -62,6 +63,8 @@ def use_head(head: zoo.LinearHead) -> None:
     """
     _check_size(head)
     before, chosen = _taught(), state.choice()
+    if not is_used():
+        st.session_state[_BEFORE] = chosen.model, chosen.size, chosen.fit
     name, head = zoo.hold(_base_of(head), head)
     state.use_model(name)
     sessions.add_model(name)
@@ -107,9 +110,14 @@ def check() -> None:
 
 
 def leave_head() -> None:
-    """Choose the base model, if the head is in use. The session keeps the head."""
+    """Choose the base model, if the head is in use, with the size and fit from before. The session keeps the head."""
     if is_used():
-        state.try_model(base())
+        model, size, fit = st.session_state.get(_BEFORE, ("", None, ""))
+        name = base()
+        state.try_model(name)
+        if model == name:
+            state.SIZE.set(size)
+            state.FIT.set(fit)
 
 
 def forget_head() -> None:

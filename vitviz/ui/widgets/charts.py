@@ -27,11 +27,12 @@ def draw_chart(figure: go.Figure, key: str, alt: str, place: DeltaGenerator | No
         key: key of the element.
         alt: description for screen readers.
         place: container; by default, the current one.
-        **options: further arguments of `st.plotly_chart`.
+        **options: further arguments of `st.plotly_chart`; `config` is added to `CONFIG`.
     """
+    config = CONFIG | options.pop("config", {})
     if PROJECTOR.get():
         enlarge(figure, label_size())
-    (st if place is None else place).plotly_chart(figure, config=CONFIG, key=key, alt=alt, **options)
+    (st if place is None else place).plotly_chart(figure, config=config, key=key, alt=alt, **options)
 
 
 def enlarge(figure: go.Figure, size: float) -> None:
@@ -49,6 +50,7 @@ def enlarge(figure: go.Figure, size: float) -> None:
         font=font,
         height=figure.layout.height and round(min(factor * figure.layout.height, HIGHEST * size)),
         legend={"font": font, "title": {"font": font}, "itemwidth": max(30, 1.25 * size)},
+        hoverlabel={"font": font},
         margin={"l": 10, "r": 2 * size, "t": size, "b": 10},  # the last label of an axis is centred on its end
     )
     axis = {"tickfont": font, "title": {"font": font, "standoff": size}, "automargin": True}
@@ -58,6 +60,8 @@ def enlarge(figure: go.Figure, size: float) -> None:
         if x.type != "category" and x.tickvals is None:
             x.update(nticks=MOST_TICKS, dtick=None)
     figure.update_annotations(font=font)
+    for shape in figure.layout.shapes:
+        shape.line.width = factor * (2 if shape.line.width is None else shape.line.width)
     bars = [bar for trace in figure.data if (bar := _colour_bar(trace)) is not None]
     for bar in bars:
         bar.update(tickfont=font, title={"font": font}, thickness=factor * (bar.thickness or 15))

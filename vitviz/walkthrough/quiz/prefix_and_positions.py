@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ...analysis.arithmetic import numbers
 from ...notation.marks import capital, join_words, percent
 from ...notation.view import noun_phrase, token_label
 from ...trace.trace import Trace
@@ -172,5 +173,5 @@ def _means(trace: Trace, patch: int, other: int) -> list[tuple[str, str]]:
 
 
 def _bias(trace: Trace, one: int, two: int) -> tuple[float, float]:
-    bias = trace.model.blocks[0].attn.bias(trace.grid).detach().numpy()[0]
+    bias = numbers(trace.model.blocks[0].attn.bias(trace.grid))[0]
     return float(bias[one, two]), float(bias[two, one])

@@ -11,6 +11,7 @@ from ...analysis.arithmetic import Normed, numbers, optional_norm
 from ...errors import ModelError
 from ...errors.arguments import at_least, checked_index, typed
 from ...errors.brief import brief
+from ...model.precision import as_input
 from ...trace.trace import Trace
 from ...trace.vision_transformer import VisionTransformer
 from ..checks import Check
@@ -185,4 +186,4 @@ def _convolved(model: VisionTransformer, pixels: np.ndarray) -> np.ndarray:
     """Apply the model's own convolution to one patch, from [P, P, C] to [D]."""
     image = torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))
     with torch.no_grad():
-        return model.patch_embed.proj(image[None]).flatten().numpy()
+        return numbers(model.patch_embed.proj(as_input(image[None], model)).flatten())

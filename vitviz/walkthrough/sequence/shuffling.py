@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...analysis.arithmetic import unit
+from ...analysis.arithmetic import numbers, unit
 from ...errors import ArgumentError
 from ...errors.arguments import array, at_least, typed
 from ...errors.brief import brief
@@ -142,7 +142,7 @@ def _feature(trace: Trace, changes: dict[str, Callable]) -> np.ndarray:
     model, pixels = trace.model, torch.from_numpy(trace.pixels().copy())[None]
     with plain_arithmetic(), without_hooks(), torch.no_grad(), capture("norm") as kept, edit(changes):
         model(pixels)
-        return model.fc_norm(model.attn_pool(kept["norm"])).flatten().numpy()
+        return numbers(model.fc_norm(model.attn_pool(kept["norm"])).flatten())
 
 
 def _removals(model: VisionTransformer, grid: Grid) -> dict[str, dict[str, Callable]]:

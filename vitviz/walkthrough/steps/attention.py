@@ -23,6 +23,7 @@ from ...analysis.arithmetic import (
 from ...errors import ArgumentError
 from ...errors.arguments import array, typed
 from ...errors.brief import brief
+from ...model.precision import as_input
 from ...model.vit import ViTConfig
 from ...trace.trace import Trace
 from ..checks import Check
@@ -242,7 +243,7 @@ def token_angles(trace: Trace, layer: int, head: int) -> np.ndarray | None:
 def _applied(norm: nn.Module, x: np.ndarray) -> np.ndarray:
     """Apply one of the model's own modules to an array."""
     with torch.no_grad():
-        return norm(torch.tensor(x)).numpy()
+        return numbers(norm(as_input(torch.tensor(x), norm)))
 
 
 def _halves(config: ViTConfig, x: np.ndarray) -> np.ndarray:

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,7 +22,6 @@ from safetensors.numpy import load, save
 
 from ...errors import ModelError
 from ...errors.arguments import shown, shown_path
-from ...trace.atomic_write import write_atomically
 from ...trace.trace_file import checksum
 
 FORMAT, VERSION = "vitviz linear head", 1
@@ -52,22 +50,6 @@ def encode(arrays: Mapping[str, np.ndarray], about: Mapping[str, Any], name: str
             "class names, or no thumbnails."
         )
     return data
-
-
-def write_head_file(path: Path, data: bytes) -> None:
-    """Write the content of a head to a file.
-
-    Raises:
-        ModelError: if the file cannot be written.
-    """
-    try:
-        write_atomically(path, data)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise ModelError(
-            f"The head cannot be written to {shown_path(path)} ({reason}); give the path of a file in a writable "
-            "folder."
-        ) from error
 
 
 def decode(data: bytes, file_name: str) -> tuple[dict[str, np.ndarray], Any]:

@@ -19,10 +19,11 @@ from ...errors.brief import brief
 from ...images import Preprocessing, Size, check_size
 from ...model.config import Pooling
 from ...model.pooling import make_pool
+from ...trace.atomic_write import save_file
 from ...trace.inputs import MAX_PATCHES, default_size
 from ...trace.saved_weights import fingerprint
 from ...trace.vision_transformer import VisionTransformer
-from .head_file import encode, write_head_file
+from .head_file import encode
 from .names import checked_labels, checked_name
 from .thumbnails import checked_thumbnails
 
@@ -118,7 +119,8 @@ class LinearHead:
         Raises:
             ModelError: if the file cannot be written.
         """
-        write_head_file(Path(path), head_bytes(self if with_thumbnails else replace(self, thumbnails=())))
+        data = head_bytes(self if with_thumbnails else replace(self, thumbnails=()))
+        save_file(Path(path), data, "head", ModelError)
 
 
 @typed
@@ -199,7 +201,7 @@ def with_classifier(model: VisionTransformer, head: LinearHead) -> VisionTransfo
             f"The head {shown(head.name)} is for features of {feature} numbers, but those of {model.name!r} have "
             f"{result.config.feature_dim}; fit it again."
         )
-    linear = nn.Linear(feature, classes)
+    linear = nn.Linear(feature, classes).to(next(model.parameters()))
     linear.requires_grad_(False)
     linear.weight.copy_(torch.from_numpy(np.array(head.weight)))
     linear.bias.copy_(torch.from_numpy(np.array(head.bias)))

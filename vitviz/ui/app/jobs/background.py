@@ -66,6 +66,7 @@ class Work:
         steps: remaining steps, coarse results first; empty if the work is done.
         width: width of the button.
         detail: text after the expected duration.
+        help: tooltip of the start button.
         keeps_parts: whether partial results are kept when the work is stopped.
         autostart: whether the work starts without a click, unless the user has stopped it before.
         jobs: function that returns the job queue.
@@ -78,6 +79,7 @@ class Work:
     steps: Sequence[Step] = ()
     width: str = "content"
     detail: str = ""
+    help: str = ""
     keeps_parts: bool = False
     autostart: bool = False
     jobs: Callable[[], queue.Jobs] = queue.shared
@@ -251,6 +253,7 @@ def _offer(work: Work, below: DeltaGenerator | None = None) -> DeltaGenerator | 
             icon=":material/stop_circle:" if requested else None,
             key=work.name,
             width=work.width,
+            help=None if requested else work.help or None,
             on_click=partial(_stop, work.key, _keys(work), work.place, work.jobs)
             if requested
             else partial(_begin, work.place, work.name),

@@ -1,18 +1,19 @@
 // Camera of one class: while its button is held, it takes up to ten images.
 
+import { CameraStream, UNAVAILABLE } from "../_shared/camera.js";
 import { element, setText } from "../_shared/elements.js";
 import { isPress } from "../_shared/keys.js";
 
 const MOST = 10; // images of a series
 const EVERY = 200; // milliseconds between two images
 const QUALITY = 0.92; // of JPEG
-const UNAVAILABLE = "The camera is not available; allow it in the browser, which needs https or localhost.";
 
 export class Camera {
   // `take` gets the files of a series and its number; `tell` gets a sentence if there is no camera.
   constructor(stage, listening, take, tell) {
     Object.assign(this, { stage, take, tell, files: [] });
     this.video = element("video", { muted: true, playsInline: true, autoplay: true }, { "aria-label": "Camera" });
+    this.stream = new CameraStream(this.video);
     this.button = element("button", { type: "button", textContent: `Hold to take ${MOST}` }, { "data-testid": "shutter" });
     stage.replaceChildren(this.video, this.button);
     const on = (event, act) => listening.on(this.button, event, act);
@@ -42,26 +43,19 @@ export class Camera {
 
   async open() {
     this.stage.hidden = false;
-    try {
-      const stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
-      if (!this.isOpen) return release(stream); // closed meanwhile
-      this.stream = stream;
-      this.video.srcObject = stream;
-    } catch {
-      this.close();
-      this.tell(UNAVAILABLE);
-    }
+    if (await this.stream.open()) return;
+    this.close();
+    this.tell(UNAVAILABLE);
   }
 
   close() {
     this.end();
-    if (this.stream) release(this.stream);
-    this.stream = this.video.srcObject = undefined;
+    this.stream.close();
     this.stage.hidden = true;
   }
 
   begin() {
-    if (this.timer || !this.video.videoWidth) return;
+    if (this.timer || !this.stream.hasPicture) return;
     Object.assign(this, { files: [], series: Date.now() });
     this.button.classList.add("taking");
     this.timer = setInterval(() => this.shoot(), EVERY);
@@ -80,9 +74,7 @@ export class Camera {
   }
 
   shoot() {
-    const { videoWidth: width, videoHeight: height } = this.video;
-    const canvas = Object.assign(document.createElement("canvas"), { width, height });
-    canvas.getContext("2d").drawImage(this.video, 0, 0);
+    const canvas = this.stream.picture();
     const name = `camera ${this.files.length + 1}.jpg`;
     this.files.push(new Promise((resolve) => {
       canvas.toBlob((blob) => resolve(blob && new File([blob], name, { type: "image/jpeg" })), "image/jpeg", QUALITY);
@@ -90,8 +82,4 @@ export class Camera {
     setText(this.button, `${this.files.length} of ${MOST}`);
     if (this.files.length >= MOST) this.end();
   }
-}
-
-function release(stream) {
-  for (const track of stream.getTracks()) track.stop();
 }

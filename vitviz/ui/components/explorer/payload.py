@@ -27,6 +27,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from ....analysis.arithmetic import numbers
 from ....analysis.attention import log_sums, received_weights
 from ....model.config import POOL
 from ....notation.view import Scale, TokenLayout, View, has_pool, pooling_note, scales
@@ -97,7 +98,7 @@ def vectors(trace: Trace, layers: tuple[int, ...]) -> Vectors:
 
 def _bias_table(trace: Trace, layer: int) -> np.ndarray:
     """Relative position bias by distance, float32 [head, entry]."""
-    return trace.model.blocks[layer].attn.relative.for_grid(trace.grid).numpy(force=True).T.astype(np.float32, "C")
+    return np.ascontiguousarray(numbers(trace.model.blocks[layer].attn.relative.for_grid(trace.grid)).T)
 
 
 def payload(

@@ -40,6 +40,7 @@ class OwnImage extends Component {
     on("paste", (event) => this.paste(event));
     on("dragover", (event) => this.drag(event));
     on("drop", (event) => this.drop(event));
+    on("vitviz-image", ({ detail }) => this.take(detail)); // made by another component
     on("dragend", () => this.over(false));
     on("dragleave", (event) => { if (!event.relatedTarget) this.over(false); }); // out of the window
   }

@@ -40,7 +40,7 @@ def projector(page: str, on_share: Callable[[], None]) -> None:
         "window": Listener("the width of the window", _read_width, _resize),
         "section": Listener("a section", lesson_section.reader(page), partial(_show, page)),
     }
-    data = {"page": page, "section": section.get() if section else "", "window": window()}
+    data = {"page": page, "section": section.get() if section else "", "window": window(), "widths": WINDOW}
     component.draw(data, listeners, key="projector_bar")
     if st.session_state.pop(_WRITES, False) and section:
         st.query_params[lesson_section.NAME] = section.get()

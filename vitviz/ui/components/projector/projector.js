@@ -12,7 +12,6 @@ const CLOSE_SIDEBAR = "[data-testid=stSidebarCollapseButton] button";
 const PART = "[class*='st-key-part_']";
 const NAME = /st-key-part_([\w-]+)/;
 const STEP = 160; // pixels; the server draws charts for the width of the window, rounded to this
-const WIDTHS = [320, 15360];
 const SETTLE = 100; // milliseconds after a change of the page
 const ARRIVES_IN = 3000; // milliseconds within which the sidebar is drawn
 
@@ -72,9 +71,10 @@ class Projector extends Component {
     this.seen.observe(document.body, { childList: true, subtree: true });
   }
 
-  receive({ page, section, window }) {
+  receive({ page, section, window, widths }) {
     this.page = page;
     this.drawnFor = window;
+    this.widths = widths; // least and most that the server accepts
     this.root.dataset.page = page;
     if (section) this.chosen[page] ??= section;
     this.draw();
@@ -125,7 +125,8 @@ class Projector extends Component {
   }
 
   tellWidth() {
-    const width = Math.min(Math.max(STEP * Math.round(innerWidth / STEP), WIDTHS[0]), WIDTHS[1]);
+    const [least, most] = this.widths;
+    const width = Math.min(Math.max(STEP * Math.round(innerWidth / STEP), least), most);
     if (width === (this.mount.pending("window").at(-1) ?? this.drawnFor)) return;
     this.mount.send("window", width, { instead: true });
   }

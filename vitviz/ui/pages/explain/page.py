@@ -33,15 +33,16 @@ def explained(choice: state.Choice) -> None:
     with st.empty():  # placeholder for spinners, so that nothing below moves
         trace = state.trace(choice)
     shell.write_address()
-    choose_targets(choice, trace)
+    with st.container():  # always present, so that what follows keeps its place
+        pending = choose_targets(choice, trace)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="large"):
         opacity = settings.OVERLAY_OPACITY.draw(st.slider, "Overlay opacity", 0, 100, step=5, format="%d %%", width=240)
         mark_box()
     st.html(map_figure.style(state.picture(choice, map_figure.PHOTO), opacity / 100))
     specs = settings.target_specs(choice)
     with st.container():
-        pending = map_grid(choice, trace, specs)
-    with st.container():  # always present, so that what follows keeps its place
+        pending += map_grid(choice, trace, specs)
+    with st.container():
         enlarge(choice, trace, specs)
     pending += compare(choice, trace, specs)
     background.watch(PLACE, pending)

@@ -11,10 +11,12 @@ from ....errors import ImageError
 from ....notation.marks import percent
 from ....trace.trace import Trace
 from ...app import state
+from ...app.jobs import background
 from ...app.messages import escape_markdown
 from ...app.sidebar import FORMATS, OWN_LABEL
 from ...app.uploads import drop_zone
-from ..teach.offer import offer_classes
+from ..teach.offer import offer_classes, offer_return
+from .maps import PLACE
 from .settings import TARGETS, UPLOADS, set_target, target_specs
 from .targets import MOST_IMAGES, ClassSpec, ImageSpec, OwnFeatureSpec, TargetSpec
 
@@ -22,13 +24,14 @@ TITLES = ("Target 1", "Target 2 (optional)")
 PROBLEMS = "explain_upload_problems"
 
 
-def choose_targets(choice: state.Choice, trace: Trace) -> None:
-    """Draw the boxes for the targets of both rows."""
-    if trace.model.is_classifier:
-        choose_classes(choice, trace)
-    else:
+def choose_targets(choice: state.Choice, trace: Trace) -> list[background.Request]:
+    """Draw the boxes for the targets of both rows. Return the remaining work for classes, if the user wants them."""
+    if not trace.model.is_classifier:
         choose_images(choice)
-        offer_classes()
+        return offer_classes(choice, PLACE)
+    choose_classes(choice, trace)
+    offer_return()
+    return []
 
 
 def choose_classes(choice: state.Choice, trace: Trace) -> None:

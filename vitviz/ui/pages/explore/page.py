@@ -19,6 +19,7 @@ from ...widgets import panels
 from ...widgets.prediction import no_prediction, prediction_bars
 from ..tokens import outlier_warning
 from ..training import curves, time_slider
+from . import head_habits
 from .settings import OPENED
 
 HEADING = "Attention of each head"
@@ -60,6 +61,8 @@ def attention(choice: state.Choice) -> None:
     panels.view_charts(trace, view)
     with st.empty():
         statistics = state.statistics(choice)
+    with st.container():  # fixed position
+        head_habits.draw(choice, statistics)
     panels.head_charts(trace, view, statistics)
     curves.draw(choice, place)
 

@@ -9,10 +9,11 @@ import streamlit as st
 
 from ....analysis.predictions import predictions
 from ....notation.marks import percent
+from ...app import state
 from ...app.messages import escape_markdown
 from ...widgets import drawing
 from ...widgets.strips import number
-from ..teach.offer import offer_classes
+from ..teach.offer import offer_classes, offer_return
 from .before_after import BeforeAfter
 
 ALL_CLASSES = 10**6
@@ -28,13 +29,15 @@ STYLE = """<style>
 </style>"""
 
 
-def output(pair: BeforeAfter) -> None:
+def output(choice: state.Choice, pair: BeforeAfter) -> None:
     """Draw the most probable classes, or the cosine of the feature with the original."""
     st.header("Model output", anchor=False)
     if pair.before.model.is_classifier:
         _classes(pair)
+        offer_return()
     else:
         _feature(pair)
+        offer_classes(choice)
 
 
 def _classes(pair: BeforeAfter) -> None:
@@ -80,4 +83,3 @@ def _feature(pair: BeforeAfter) -> None:
         f"1: same direction, 0: orthogonal. Its L2 norm was {number(float(norms[0]), 2)} and is now "
         f"{number(float(norms[1]), 2)}. This model has no classes, so its {what} is compared."
     )
-    offer_classes()

@@ -44,7 +44,7 @@ def intervene(choice: state.Choice) -> None:
     with spinners:
         pair = run_both(choice, applied, second, view)
     with places["answer"]:
-        output.output(pair)
+        output.output(choice, pair)
     left, right = st.columns([0.6, 0.4], gap="large")
     with left:
         before_after.attention(pair, state.picture(choice, before_after.SIDE))

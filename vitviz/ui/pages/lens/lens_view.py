@@ -44,7 +44,8 @@ def current(choice: state.Choice) -> LensView:
     with st.empty():  # placeholder for spinners, so that nothing below moves
         trace = state.trace(choice)
         outputs = lens_outputs.image_outputs(choice).outputs
-    target_selection.choose(choice)
+    with st.container():
+        target_selection.choose(choice)
     with st.empty():
         target, depth = target_of(choice), DEPTH.get(choice)
     return LensView(choice, trace, outputs, target, depth)

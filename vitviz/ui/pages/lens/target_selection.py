@@ -10,7 +10,7 @@ from ...app import state
 from ...app.messages import escape_markdown
 from ...app.sidebar import FORMATS, OWN_LABEL
 from ...app.uploads import drop_zone
-from ..teach.offer import offer_classes
+from ..teach.offer import offer_classes, offer_return
 from .settings import EACH, MINE, OWN, PREDICTED, TARGET, UPLOAD, UPLOADED, is_classifier, options
 
 PROBLEM = "lens_upload_problem"  # session key: error of the last upload
@@ -20,9 +20,10 @@ def choose(choice: state.Choice) -> None:
     """Draw the box that chooses the target; `settings.target_of` returns it."""
     if is_classifier(choice):
         choose_class(choice)
+        offer_return()
     else:
         choose_image(choice)
-        offer_classes()
+        offer_classes(choice)
 
 
 def choose_class(choice: state.Choice) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from ...app import shell, sidebar, state, teaching, tour
-from ...app.registry import PAGES, page_at
+from ...app.registry import offered, page_at
 from ...components import own_image
 from ..lesson import overview
 
@@ -53,7 +53,7 @@ def draw() -> None:
     photographed = sidebar.camera(camera_on, st.container())
     st.header("Pages", anchor=False)
     with st.container(horizontal=True, key="page_cards"):
-        for page in PAGES[1:]:
+        for page in offered()[1:]:
             with st.container(border=True, gap=None, key=f"card_{page.name}"):
                 st.page_link(page.file, label=page.title, icon=page.icon)
                 st.caption(page.answers)

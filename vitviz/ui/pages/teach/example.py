@@ -17,7 +17,7 @@ from ....analysis.classifier.fitting import head_of
 from ....images import Prepared, SafeImage, prepare
 from ....zoo.heads import LinearHead
 from ...app import cache, models, state
-from ...app.jobs import background
+from ...app.jobs import background, durations
 from ...app.jobs.queue import Job
 from ...app.turns import one_at_a_time
 from . import figures, image_features
@@ -90,8 +90,39 @@ def draw(setup: FeatureSetup) -> tuple[Example | None, list[background.Request]]
 
 def fitted(setup: FeatureSetup, features: np.ndarray) -> Example:
     """Return the example, fitted on features [photograph, crop, feature]."""
-    key = "fitted example", setup.key, BINARY.get()
-    return cache.results.get_or_compute(key, partial(_fit, setup, features, BINARY.get()))
+    return cache.results.get_or_compute(fitted_key(setup), partial(_fit, setup, features, BINARY.get()))
+
+
+def fitted_key(setup: FeatureSetup) -> tuple:
+    """Return the cache key of the fitted example."""
+    return "fitted example", setup.key, BINARY.get()
+
+
+def known(setup: FeatureSetup) -> Example | None:
+    """Return the example if it is fitted."""
+    return cache.results.get(fitted_key(setup))
+
+
+def step(choice: state.Choice, setup: FeatureSetup) -> background.Step:
+    """Return the step that computes the features and fits the example, whose result is an `Example`.
+
+    Args:
+        choice: image and model, for the expected duration.
+        setup: model and preprocessing.
+    """
+    trace, count = state.trace(choice), CROPS * len(photographs())
+    return background.Step(
+        fitted_key(setup),
+        partial(_run_and_fit, setup, BINARY.get()),
+        durations.expected(choice, trace, "feature", count),
+        pace=durations.pace_key(choice, trace, "feature"),
+        describe=image_features.progress_of,
+    )
+
+
+def _run_and_fit(setup: FeatureSetup, binary: bool, job: Job) -> Example:
+    """Compute the features, unless they are known, and fit the example; may run in any thread."""
+    return _fit(setup, cache.results.get_or_compute(_key(setup), partial(_run, setup, job)), binary)
 
 
 def _fit(setup: FeatureSetup, features: np.ndarray, binary: bool) -> Example:

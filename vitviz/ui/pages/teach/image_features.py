@@ -13,7 +13,7 @@ import numpy as np
 from .... import zoo
 from ....analysis import classifier
 from ....errors import VitvizError
-from ....images import Prepared, Size, prepare
+from ....images import Prepared, SafeImage, Size, prepare
 from ....model.config import Pooling
 from ....notation.variables import CACHE_MB
 from ....trace.vision_transformer import VisionTransformer
@@ -67,21 +67,28 @@ def prepared(setup: FeatureSetup, picked: state.Picked) -> Prepared:
 
 @cached()
 def _prepared(digest: str, key: tuple, _setup: FeatureSetup, _picked: state.Picked) -> Prepared:
-    info = models.describe(_setup.model)
-    return prepare(
-        decoded(_picked.digest, _picked.data), _setup.size, info.config.patch_size, _setup.fit, info.preprocessing
-    )
+    return _as_input(_setup, decoded(_picked.digest, _picked.data))
+
+
+def _as_input(setup: FeatureSetup, image: SafeImage) -> Prepared:
+    info = models.describe(setup.model)
+    return prepare(image, setup.size, info.config.patch_size, setup.fit, info.preprocessing)
 
 
 def feature(setup: FeatureSetup, picked: state.Picked) -> np.ndarray:
     """Return the feature of one image, float32 [feature]; it is computed now if it is not known."""
+    return cache.results.get_or_compute(_key(setup, picked), lambda: _of_input(setup, prepared(setup, picked)))
 
-    def compute() -> np.ndarray:
-        image, model = prepared(setup, picked), zoo.shared(setup.model)
-        with one_at_a_time.first():
-            return _of_images(setup, model, [image])[0]
 
-    return cache.results.get_or_compute(_key(setup, picked), compute)
+def of_image(setup: FeatureSetup, image: SafeImage) -> np.ndarray:
+    """Compute the feature of a decoded image, float32 [feature], which is not kept."""
+    return _of_input(setup, _as_input(setup, image))
+
+
+def _of_input(setup: FeatureSetup, image: Prepared) -> np.ndarray:
+    model = zoo.shared(setup.model)
+    with one_at_a_time.first():
+        return _of_images(setup, model, [image])[0]
 
 
 def missing(setup: FeatureSetup, images: Sequence[state.Picked]) -> list[state.Picked]:

@@ -10,7 +10,7 @@ from ...app.jobs import background
 from ...app.settings import bound
 from ...components.class_sets import Actions, ShownClass, ShownImage, class_sets
 from ...components.gallery import gallery
-from . import collection, figures, fitting, image_features, relevance
+from . import collection, figures, fitting, image_features, measured_accuracy, relevance
 from .collection import CLASSES
 from .fitting import TaughtSet
 from .image_features import FeatureSetup
@@ -85,7 +85,9 @@ def fit(setup: FeatureSetup) -> tuple[TaughtSet, LinearHead | None, Pending]:
     features = image_features.features(setup, images)
     if features is None or not taught.can_be_fitted:
         if not taught.can_be_fitted:
-            st.info(f"Add images to two classes, best {ENOUGH} or more to each.")
+            measured = measured_accuracy.sentence(setup)
+            advice = f"Add images to two classes, best {ENOUGH} or more to each."
+            st.info(f"{advice}  \n{measured}" if measured else advice)
         return taught, None, pending
     return taught, fitting.head(taught, features, fitting.known(taught)), pending
 

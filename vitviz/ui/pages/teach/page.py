@@ -9,7 +9,7 @@ from ...app import shell, state
 from ...app.jobs import background
 from ...app.messages import escape_markdown, show_errors
 from ...widgets import drawing
-from . import collection, example, figures, image_features, own_classes, taught_head
+from . import collection, example, figures, image_features, live, own_classes, taught_head
 from .settings import BINARY, EXAMPLE, OWN, PLACE, POOLING, POOLING_LABELS, SOURCE, SOURCES, poolings
 
 SHARES = (0.5, 0.5)  # of the width: the present image, and figures
@@ -58,7 +58,7 @@ def _own(choice: state.Choice, setup: image_features.FeatureSetup) -> Drawn:
         return None, pending
     left, right = st.columns(SHARES, gap="large")
     with left:
-        taught_head.draw(choice, head, own_classes.thumbnails(taught))
+        _predicted(choice, head, own_classes.thumbnails(taught))
     with right:
         pending += own_classes.draw_figures(taught)
     with st.container():  # fixed position
@@ -74,15 +74,22 @@ def _example(choice: state.Choice, setup: image_features.FeatureSetup) -> Drawn:
     if fitted is None:
         return None, pending
     with left:
-        taught_head.draw(choice, fitted.head)
+        _predicted(choice, fitted.head)
     return fitted.head, pending
 
 
 def _file(choice: state.Choice) -> LinearHead | None:
     head = taught_head.draw_opened(choice)
     if head is not None:
-        taught_head.draw(choice, head)
+        _predicted(choice, head)
     return head
+
+
+def _predicted(choice: state.Choice, head: LinearHead, thumbnails: tuple[tuple[bytes, ...], ...] = ()) -> None:
+    """Draw what a head predicts for the present image and the camera, and what can be done with it."""
+    taught_head.draw(choice, head)
+    live.draw(choice, head)
+    taught_head.draw_actions(head, thumbnails)
 
 
 def _options(choice: state.Choice) -> None:

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
+import numpy as np
 import streamlit as st
 
 from .... import zoo
@@ -32,20 +33,23 @@ MOST_NAMED = 5  # classes of the head of the session
 LARGEST_THUMBNAIL = 50_000  # bytes; larger ones in an opened file are dropped unread
 
 
-def draw(choice: state.Choice, head: LinearHead, thumbnails: tuple[tuple[bytes, ...], ...] = ()) -> None:
-    """Draw what a head predicts for the present image, and what can be done with it.
-
-    Args:
-        choice: image and model.
-        head: head that was fitted on this model.
-        thumbnails: thumbnails of the images of each class, for the file.
-    """
+def draw(choice: state.Choice, head: LinearHead) -> None:
+    """Draw what a head that was fitted on this model predicts for the present image."""
     st.markdown(f"**Your image: {escape_markdown(choice.picked.name)}**")
     with st.container(horizontal=True, vertical_alignment="center"):
         st.html(f'<img class="vv-present" alt="" src="{data_url(state.picture(choice, 320))}">', width="content")
         with st.container(key="teach_prediction"):
             found = predictions(choice, head)
             prediction_bars(found[: collection.MOST_CLASSES], one_of_all=head.output_kind == "classes")
+
+
+def draw_actions(head: LinearHead, thumbnails: tuple[tuple[bytes, ...], ...] = ()) -> None:
+    """Draw what can be done with a head.
+
+    Args:
+        head: the head.
+        thumbnails: thumbnails of the images of each class, for the file.
+    """
     with st.container(horizontal=True, vertical_alignment="center"):
         _use(head)
         _keep(head, thumbnails)
@@ -53,11 +57,15 @@ def draw(choice: state.Choice, head: LinearHead, thumbnails: tuple[tuple[bytes, 
 
 def predictions(choice: state.Choice, head: LinearHead) -> list[Prediction]:
     """Return the probabilities of all classes for the image of a choice, most probable first."""
-    feature = image_features.feature(_setup(choice, head), choice.picked)
+    feature = image_features.feature(setup_of(choice, head), choice.picked)
+    return sorted(of_feature(head, feature), key=lambda one: -one.probability)
+
+
+def of_feature(head: LinearHead, feature: np.ndarray) -> list[Prediction]:
+    """Return the probabilities of all classes for the feature of an image, in the order of the classes."""
     linear = Fitted(head.labels, head.weight, head.bias, head.output_kind == "independent")
     probabilities = linear.probabilities(feature[None])[0].tolist()
-    found = [Prediction(index, *one) for index, one in enumerate(zip(head.labels, probabilities, strict=True))]
-    return sorted(found, key=lambda one: -one.probability)
+    return [Prediction(index, *one) for index, one in enumerate(zip(head.labels, probabilities, strict=True))]
 
 
 def fits(choice: state.Choice, head: LinearHead) -> bool:
@@ -75,7 +83,7 @@ def fits(choice: state.Choice, head: LinearHead) -> bool:
     return True
 
 
-def _setup(choice: state.Choice, head: LinearHead) -> FeatureSetup:
+def setup_of(choice: state.Choice, head: LinearHead) -> FeatureSetup:
     """Return the setup of a head, which may differ from the user's choice if the head was opened."""
     preprocessing = head.preprocessing
     size = default_size(models.describe(choice.model).config, preprocessing)

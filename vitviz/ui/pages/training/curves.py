@@ -28,6 +28,11 @@ from ..lesson import questions
 from . import time_slider
 
 AT_ONCE = 10.0  # expected seconds up to which the curves are computed without a click
+STYLE = """<style>
+@media (max-width: 640px) { /* two charts beside each other on a phone, above what the page is about */
+  [data-testid="stMain"] .st-key-training_curves [data-testid="stColumn"] { min-width: calc(50% - 1rem); }
+}
+</style>"""
 QUESTION = "When does the first head become local?"
 
 
@@ -114,7 +119,8 @@ def _draw_curves(curves: TrainingCurves, trace: Trace, view: View, at: int) -> N
             * (curves.position_r2 is not None)
         )
     )
-    for column, chart in zip(st.columns(len(charts)), charts, strict=True):
+    st.html(STYLE)
+    for column, chart in zip(st.columns(len(charts), vertical_alignment="bottom"), charts, strict=True):
         with column:
             st.markdown(f"{chart.title}: **{chart.text}**")
             figure = over_training(chart.values, curves.steps, at, uniform=chart.uniform, limit=chart.limit)
