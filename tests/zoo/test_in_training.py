@@ -124,6 +124,7 @@ def test_the_model_is_found_in_a_module():
     assert find_model(Loop(student=vit, teacher=own), "teacher") is own
 
 
+@pytest.mark.exhaustive  # the first use of torch.compile takes seconds
 def test_a_compiled_model_is_found():
     vit = timm_model()
     assert find_model(torch.compile(vit)) is vit

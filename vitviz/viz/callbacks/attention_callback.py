@@ -215,8 +215,6 @@ def _ignore(*_: Any, **__: Any) -> None:
 
 def _named(images: Sequence[ImageSource] | Mapping[str, ImageSource]) -> dict[str, ImageSource]:
     """Return the images by name: those of their files, or their numbers."""
-    if isinstance(images, str | bytes):
-        raise ArgumentError("The argument 'images' is a single image; give a list of images.")
     if isinstance(images, Mapping):
         named = {str(name): image for name, image in images.items()}
     else:
