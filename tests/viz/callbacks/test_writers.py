@@ -61,6 +61,15 @@ def test_a_record_of_the_same_number_is_replaced(tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"heads.csv", *(f"epoch-0000{i}" for i in (1, 2, 3))}
 
 
+@pytest.mark.parametrize("damage", [b"", b"a;b\n1;2\n", b"\xff\xfe\x00", None])
+def test_a_damaged_table_does_not_end_the_training(tmp_path, damage):
+    callback, table = AttentionCallback(IMAGE, [FolderWriter(tmp_path)]), tmp_path / "heads.csv"
+    callback.record(model_at(0), 1)
+    table.write_bytes(table.read_bytes() + b"mean,,,1,2\n" if damage is None else damage)
+    callback.record(model_at(1), 2)
+    assert {row["epoch"] for row in rows_of(tmp_path)} == ({"1", "2"} if damage is None else {"2"})
+
+
 def test_what_a_killed_process_leaves_is_no_record(tmp_path, monkeypatch):
     callback = AttentionCallback(IMAGE, [FolderWriter(tmp_path, checkpoints=True)])
     callback.record(model_at(0), 1)

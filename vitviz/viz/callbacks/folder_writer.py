@@ -80,9 +80,9 @@ class FolderWriter:
         path, columns = self.folder / STATISTICS, (record.unit, *_COLUMNS[1:])
         rows: list[list[str]] = []
         if path.is_file():
-            head, *rows = list(csv.reader(io.StringIO(path.read_text("utf-8")))) or [[]]
+            head, *rows = list(csv.reader(io.StringIO(path.read_text("utf-8", "replace")))) or [[]]
             rows = rows if head == list(columns) else []
-        rows = [row for row in rows if row and row[0] != str(record.number)]
+        rows = [row for row in rows if row and row[0].isdecimal() and row[0] != str(record.number)]
         distance, entropy = record.statistics.distance, record.statistics.entropy
         for layer, head in ((layer, head) for layer in range(distance.shape[0]) for head in range(distance.shape[1])):
             bits = "" if entropy is None else f"{entropy[layer, head]:.6g}"
