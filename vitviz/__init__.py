@@ -50,6 +50,7 @@ if TYPE_CHECKING:  # the public names, listed only here; `_public_modules` parse
     from .trace.saved import open_trace
     from .trace.trace import Trace
     from .trace.vision_transformer import VisionTransformer
+    from .viz import callbacks
     from .zoo import load
     from .zoo.heads import LinearHead, open_head
     from .zoo.in_memory import from_timm

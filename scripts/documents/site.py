@@ -21,7 +21,7 @@ FOLDER = ROOT / "build" / "documents"
 SETTINGS = Path(__file__).with_name("zensical.toml")
 OTHERS = "repository"  # folder in the site of files from outside docs/
 LISTED = ("CONTRIBUTING.md", "CHANGELOG.md", "THIRD_PARTY.md")  # of these, the ones in the navigation
-PUBLIC_MODULES = ("faithfulness", "tokens")  # public names of `vitviz` that are modules
+PUBLIC_MODULES = ("callbacks", "faithfulness", "tokens")  # public names of `vitviz` that are modules
 LINK = re.compile(r"(?<!`)(\]\()([^)\s#]+)((?:#[^)\s]*)?\))")
 FENCE = re.compile(r"^\s*```")
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")  # in the output of the generator, even with NO_COLOR
@@ -71,11 +71,13 @@ MODULES = {
         "walkthrough.worksheet.dot_product.dot_product",
         "walkthrough.worksheet.prediction.prediction",
     ),
+    "callbacks": ("Callbacks", "viz.callbacks"),
     "files": (
         "Images, pictures and notation",
         "images",
         "viz.colour",
         "viz.picture",
+        "viz.overview",
         "viz.figures",
         "viz.scan_figures",
         "viz.export",
@@ -142,7 +144,7 @@ def public_names() -> str:
     return (
         "# Public names\n\n"
         "`import vitviz` offers these names, and the modules `vitviz.tokens` and `vitviz.faithfulness`, which "
-        "[Analyses](analysis.md) describes.\n\n"
+        "[Analyses](analysis.md) describes, and `vitviz.callbacks`, described in [Callbacks](callbacks.md).\n\n"
         f"{listed}\n"
     )
 

@@ -44,7 +44,7 @@ from vitviz.model.edits import (
 )
 from vitviz.notation import edits as notation
 from vitviz.notation import marks, view
-from vitviz.viz import colour, export, figures, inline, picture, scan_figures
+from vitviz.viz import colour, export, figures, inline, overview, picture, scan_figures
 from vitviz.walkthrough import checks, sequence, steps, worksheet
 from vitviz.walkthrough import quiz as questions
 from vitviz.walkthrough import receptive_field as receptive
@@ -129,6 +129,7 @@ NAMES = {
     "analysis.predictions": predictions,
     "analysis.arithmetic": arithmetic,
     "analysis.attention": attention,
+    "viz.overview": overview,
     "viz.picture": picture,
     "viz.inline": inline,
     "walkthrough.checks": checks,
@@ -216,6 +217,8 @@ METHODS = {
     "Trace": "activation activations rerun attention head_index heatmap keys queries row_sum scores token_index tokens "
     "save save_html show with_recorded",
     "VisionTransformer": " embed forward grid_of positions trace trace_batch",
+    "callbacks": "AttentionCallback AttentionCallback.on_epoch_end AttentionCallback.on_step_end "
+    "AttentionCallback.record FolderWriter LogWriter TensorBoardWriter",
     "images": "Preprocessing Preprocessing.for_channels Geometry.is_padding Geometry.patch_box as_picture check_size "
     "normalise prepare read_image",
     "trace": "trace trace_batch",

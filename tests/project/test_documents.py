@@ -33,7 +33,8 @@ from vitviz.ui.app.registry import PAGES
 DOCS = ROOT / "docs"
 # Folders that a snippet may read; they are linked into a temporary folder, so that the repository stays unchanged.
 BESIDE = ("assets", "examples", "vitviz")
-GENERATED = ("command-line", "library", "models", "analysis", "walkthrough", "files")  # pages of docs/reference
+# Pages of docs/reference
+GENERATED = ("command-line", "library", "models", "analysis", "walkthrough", "callbacks", "files")
 PYTHON, SHELL = blocks("python"), blocks("sh")
 
 

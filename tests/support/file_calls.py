@@ -114,6 +114,11 @@ def file_calls(small, trace, safe, prepared):
             "token_phrase": {"trace": trace, "token": 0},
             "noun_phrase": {"label": "class token"},
         },
+        "viz.overview": {
+            "attention_overview": {"trace": trace, "query": 0, "side": 8},
+            "input_picture": {"trace": trace},
+            "overview_png": {"trace": trace, "about": {"image": "cat"}, "query": 0, "side": 8},
+        },
         "viz.picture": {
             "frame_patch": {
                 "picture": Image.new("RGB", (9, 9)),

@@ -1,6 +1,7 @@
 """Calls of public methods and constructors with which they work, to be made with one argument wrong."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import torch
@@ -11,6 +12,7 @@ from vitviz import LinearHead, VisionTransformer, from_timm, images, open_head, 
 from vitviz.model.edits import HeadAblation
 from vitviz.trace.passes import trace as whole_trace
 from vitviz.trace.passes import trace_batch
+from vitviz.viz import callbacks
 
 HEAD_FIELDS = (
     *("name", "labels", "weight", "bias", "pooling", "output_kind", "model", "fingerprint", "preprocessing"),
@@ -30,6 +32,8 @@ def methods(small, photo, checkpoint):
     head.save(saved_head)
     fields = {name: getattr(head, name) for name in HEAD_FIELDS}
     own = Path(checkpoint).with_name("scans")
+    callback, log = callbacks.AttentionCallback([safe.rgb], size=16, side=8), SimpleNamespace(log=lambda _: None)
+    board = SimpleNamespace(add_scalar=log.log, add_image=log.log)
     at = {"layer": 0, "head": 0, "query": 0}
     place = {"row": 0, "col": 0}
     return {
@@ -82,6 +86,26 @@ def methods(small, photo, checkpoint):
             small.trace_batch,
             {"images": [safe.rgb], "size": 16, "fit": "crop", "record": ("norm",), "edits": [HeadAblation(0, 0)]},
         ),
+        "callbacks.AttentionCallback": (
+            callbacks.AttentionCallback,
+            {
+                "images": [safe.rgb],
+                "writers": [callbacks.LogWriter(log)],
+                "every_n_epochs": 1,
+                "every_n_steps": None,
+                "model": "backbone",
+                "preprocessing": images.IMAGENET,
+                "size": 16,
+                "fit": "crop",
+                "side": 8,
+            },
+        ),
+        "callbacks.AttentionCallback.on_epoch_end": (callback.on_epoch_end, {"model": small, "epoch": 1}),
+        "callbacks.AttentionCallback.on_step_end": (callback.on_step_end, {"model": small, "step": 1}),
+        "callbacks.AttentionCallback.record": (callback.record, {"model": small, "number": 1}),
+        "callbacks.FolderWriter": (callbacks.FolderWriter, {"folder": own, "checkpoints": True}),
+        "callbacks.LogWriter": (callbacks.LogWriter, {"logger": log, "image": None, "tag": "vitviz"}),
+        "callbacks.TensorBoardWriter": (callbacks.TensorBoardWriter, {"summary_writer": board, "tag": "vitviz"}),
         "images.Preprocessing": (
             images.Preprocessing,
             {

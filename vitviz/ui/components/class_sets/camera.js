@@ -56,7 +56,7 @@ export class Camera {
 
   begin() {
     if (this.timer || !this.stream.hasPicture) return;
-    Object.assign(this, { files: [], series: Date.now() });
+    Object.assign(this, { files: [], series: Date.now(), isNew: true });
     this.button.classList.add("taking");
     this.timer = setInterval(() => this.shoot(), EVERY);
     this.shoot();
@@ -73,7 +73,11 @@ export class Camera {
     this.files = [];
   }
 
+  // A busy browser may have no new frame yet, and the same image would count once.
   shoot() {
+    if (!this.isNew) return;
+    this.isNew = !this.video.requestVideoFrameCallback;
+    this.video.requestVideoFrameCallback?.(() => { this.isNew = true; });
     const canvas = this.stream.picture();
     const name = `camera ${this.files.length + 1}.jpg`;
     this.files.push(new Promise((resolve) => {
