@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import asdict, fields
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ..model.edits import ActivationPatch, Edit
 from .saved_weights import fingerprint, saved_weights
 
-if TYPE_CHECKING:
-    from .trace import Trace
 
+def arrays_and_json(trace: Any) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Convert a trace to arrays and data for JSON; see `trace_file`.
 
-def arrays_and_json(trace: Trace) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """Convert a trace to arrays and data for JSON; see `trace_file`."""
+    Args:
+        trace: a `Trace`, whose module imports this one.
+    """
     image, model = trace.image, trace.model
     tensors = {f"queries.{layer}": trace.queries(layer) for layer in range(trace.layers)}
     tensors |= {f"keys.{layer}": trace.keys(layer) for layer in range(trace.layers)}

@@ -7,7 +7,6 @@ from functools import cache
 
 import numpy as np
 from PIL import Image
-from plotly.colors import diverging, sample_colorscale, sequential, unlabel_rgb
 
 from ..errors import ArgumentError
 from ..errors.arguments import array, at_least, number, of_kind, typed, whole, with_fields_of
@@ -20,9 +19,7 @@ QUERY, KEY, VALUE, ATTENTION = "#008f8a", "#d96a00", "#30a46c", "#8e5cf0"
 NEUTRAL = "#8b8d98"
 GREY_LEVEL = 128  # background of a colour bar, visible where the overlay is transparent
 
-# Blue, grey, red for signed weights: the diverging map without its dark ends, where blue and red look alike. Its middle
-# is a neutral grey, equally far from both, that is visible on white and on black.
-SIGNED_STOPS = (*diverging.balance[2:5], "rgb(221, 221, 221)", *diverging.balance[7:10])
+MIDDLE = "rgb(221, 221, 221)"  # of signed weights: a neutral grey that is visible on white and on black
 
 OPACITY = 0.8  # default overlay opacity
 MIN_OPACITY = 0.2  # opacity at weight 0, relative to the opacity at the largest weight
@@ -109,7 +106,11 @@ def colour_map(scale: Scale, signed: bool = False) -> np.ndarray:
 
     The map is perceptually uniform; it is diverging where the scale has a middle.
     """
-    stops = SIGNED_STOPS if signed else diverging.balance if scale == "uniform" else sequential.Magma
+    from plotly.colors import diverging, sample_colorscale, sequential, unlabel_rgb  # slow to import
+
+    # Blue, grey, red: the diverging map without its dark ends, where blue and red look alike
+    of_signed = (*diverging.balance[2:5], MIDDLE, *diverging.balance[7:10])
+    stops = of_signed if signed else diverging.balance if scale == "uniform" else sequential.Magma
     colours = sample_colorscale(list(stops), np.linspace(0, 1, 256).tolist())
     table = np.array([unlabel_rgb(colour) for colour in colours]).round().astype(np.uint8)
     table.flags.writeable = False
