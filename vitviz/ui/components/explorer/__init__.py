@@ -1,13 +1,15 @@
 """Attention explorer: attention of all heads and layers for the patch under the pointer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
+import streamlit as st
 
 from ....notation.view import TokenLayout, View, token_layout
 from ....trace.trace import Trace
+from ....viz.browser.binary import header_of
 from ....viz.colour import Style
 from ....viz.explorer import MARKUP
 from ....viz.explorer.payload import Vectors, payload
@@ -51,4 +53,18 @@ def explorer(
         "style": Listener("a style", read_style, on_style),
     }
     state = {"view": asdict(view), "style": asdict(style), "places": token_layout(trace)}
-    component.draw(state, listeners, key=key, parts=parts)
+    component.draw(state, listeners, key=key, parts=parts, later=_later(parts, key) if "rows" not in parts else ())
+
+
+def _later(parts: Mapping[str, bytes], key: str) -> list[str]:
+    """Return the names of the layers that are not sent with the image.
+
+    Only one is: that of the view with which the image was opened. It stays the same while the image does, because the
+    browser would otherwise be sent another layer that it has already fetched.
+    """
+    image = header_of(parts["frame"])["key"]
+    layers = [name for name in parts if name != "frame"]
+    opened = st.session_state.get(f"{key}_sent_layer")
+    if opened is None or opened[0] != image:
+        opened = st.session_state[f"{key}_sent_layer"] = (image, layers[0])
+    return [name for name in layers if name != opened[1]]
