@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, BrowserContext, Page
 
 from scripts.app_server import launched_browser, running_app
 
@@ -12,7 +12,7 @@ from .browser import CHARTS, LOAD_TIMEOUT, WINDOW
 from .line import Line, line_to
 from .measure import Row, spread
 
-LOADING = (Path(__file__).parent / "loading.js").read_text("utf-8")
+LOADING, CHOOSING = ((Path(__file__).parent / name).read_text("utf-8") for name in ("loading.js", "choosing.js"))
 PATH = "explore?image=cat"
 ROUND_TRIP = 0.06  # seconds
 VISITS = 5
@@ -55,14 +55,20 @@ def measured(browser: Browser, url: str, line: Line) -> dict[str, float]:
 
 def visit(browser: Browser, url: str) -> dict[str, float]:
     """Open the page in a new browser context and wait for all stages."""
-    context = browser.new_context(viewport=WINDOW)
-    page = context.new_page()
-    page.set_default_timeout(LOAD_TIMEOUT)
-    page.add_init_script(LOADING)
-    page.goto(f"{url}/{PATH}", wait_until="commit")
+    context, page = opening(browser, url)
     for chart in CHARTS:
         page.wait_for_selector(chart, state="attached")
     page.wait_for_function("stages => stages.every((stage) => stage in window.loaded)", arg=list(STAGES))
     loaded = page.evaluate("window.loaded")
     context.close()
     return loaded
+
+
+def opening(browser: Browser, url: str) -> tuple[BrowserContext, Page]:
+    """Begin to open the page in a new browser context, which records the stages."""
+    context = browser.new_context(viewport=WINDOW)
+    page = context.new_page()
+    page.set_default_timeout(LOAD_TIMEOUT)
+    page.add_init_script(LOADING)
+    page.goto(f"{url}/{PATH}", wait_until="commit")
+    return context, page

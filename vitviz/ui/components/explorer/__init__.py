@@ -1,6 +1,6 @@
 """Attention explorer: attention of all heads and layers for the patch under the pointer."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import asdict
 from pathlib import Path
 
@@ -53,18 +53,24 @@ def explorer(
         "style": Listener("a style", read_style, on_style),
     }
     state = {"view": asdict(view), "style": asdict(style), "places": token_layout(trace)}
-    component.draw(state, listeners, key=key, parts=parts, later=_later(parts, key) if "rows" not in parts else ())
+    later = later_parts(parts, st.session_state.setdefault(f"{key}_sent", {}))
+    component.draw(state, listeners, key=key, parts=parts, later=later)
 
 
-def _later(parts: Mapping[str, bytes], key: str) -> list[str]:
-    """Return the names of the layers that are not sent with the image.
+def later_parts(parts: Mapping[str, bytes], memory: MutableMapping[str, str]) -> list[str]:
+    """Return the names of the layers that are not sent, because the browser fetches them.
 
-    Only one is: that of the view with which the image was opened. It stays the same while the image does, because the
-    browser would otherwise be sent another layer that it has already fetched.
+    Of an image whose layers all follow the pointer, only the layer is sent with which the image was opened. It stays the
+    same, because the browser would otherwise be sent layers that it has already fetched.
+
+    Args:
+        parts: see `payload`.
+        memory: layer that was sent, kept between calls.
     """
+    layers = [name for name in parts if name.startswith("layer ")]
+    if "rows" in parts:  # one layer at a time
+        return []
     image = header_of(parts["frame"])["key"]
-    layers = [name for name in parts if name != "frame"]
-    opened = st.session_state.get(f"{key}_sent_layer")
-    if opened is None or opened[0] != image:
-        opened = st.session_state[f"{key}_sent_layer"] = (image, layers[0])
-    return [name for name in layers if name != opened[1]]
+    if memory.get("image") != image:
+        memory |= {"image": image, "layer": layers[0]}
+    return [name for name in layers if name != memory["layer"]]
