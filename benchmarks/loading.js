@@ -1,5 +1,5 @@
 // Records the stages of a loading page in `window.loaded`, milliseconds from navigation: `outline`, the placeholder before
-// any script; `image`, the visible image; `answers`, the first weights shown under the pointer, which moves in every
+// any script; `paint`, the first frame with a content; `image`, the visible image; `answers`, the first weights shown under the pointer, which moves in every
 // frame; `charts`, all charts. Polled once per frame with the page's clock.
 (() => {
   window.loaded = {};
@@ -7,6 +7,7 @@
   let turn = 0;
   const poll = () => {
     if (document.querySelector("[data-testid=outline]")) note("outline"); // visible from the next frame on
+    if (performance.getEntriesByName("first-contentful-paint").length) note("paint");
     const hosts = document.querySelectorAll("[data-testid=stBidiComponentRegular], [data-testid=stBidiComponentIsolated]");
     const roots = [document, ...[...hosts].map((host) => host.shadowRoot).filter(Boolean)];
     const find = (selector) => roots.map((root) => root.querySelector(selector)).find(Boolean);

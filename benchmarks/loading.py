@@ -1,4 +1,4 @@
-"""First visit over a slow connection: time to the image and to the first response to hovering."""
+"""First visit over a slow connection: time to the image, to the first response to hovering, and to another layer."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,6 +40,38 @@ def first_visit() -> Iterator[Row]:
                     f"without the slow connection, for comparison: {medians(near)}; "
                     f"{carried:.1f} MB in total",
                 )
+
+
+def slow_line() -> Iterator[Row]:
+    """Open Explore at 10 Mbit/s, hover, and choose the layer that would be the last to arrive."""
+    with running_app() as url, launched_browser() as browser:
+        visit(browser, url)
+        with line_to(url, 10, ROUND_TRIP) as (slow, _):
+            visits = [choosing(browser, slow) for _ in range(VISITS)]
+    for begin, end, name, limit in (
+        ("image", "answers", "image painted to first answered hover", 1),
+        ("paint", "answers", "first paint of the page, an outline, to first answered hover", None),
+        ("clicked", "chosen", "a layer that has not arrived: chosen to shown", None),
+    ):
+        seconds = np.array([one[end] - one[begin] for one in visits]) / 1e3
+        yield Row(
+            f"slow line, 10 Mbit/s, 60 ms: {name}",
+            f"{np.median(seconds):.2f} s",
+            f"≤ {limit} s" if limit else "",
+            bool(np.median(seconds) <= limit) if limit else None,
+            f"{spread(seconds, 's')}, {VISITS} visits without a browser cache, with the page's clock",
+        )
+
+
+def choosing(browser: Browser, url: str) -> dict[str, float]:
+    """Open the page in a new browser context, and choose another layer after the first response to hovering."""
+    context, page = opening(browser, url)
+    page.wait_for_function("() => window.loaded.answers", polling="raf")
+    page.evaluate(CHOOSING)
+    page.wait_for_function("() => window.loaded.chosen", polling="raf")
+    loaded = page.evaluate("window.loaded")
+    context.close()
+    return loaded
 
 
 def medians(visits: list[dict[str, float]]) -> str:

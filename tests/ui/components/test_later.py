@@ -116,6 +116,7 @@ def test_what_streamlit_has_sent_is_not_fetched():
     [
         "fail()",
         "reply(parts['layer 1'])",
+        "reply(parts['layer 0'], false)",
         "reply(new Uint8Array([1, 2, 3]))",
         "reply(new TextEncoder().encode('<html>'))",
     ],
@@ -149,9 +150,8 @@ def test_a_new_state_ends_the_pause_and_what_it_does_not_name():
         later.take(state(["layer 3"]));
         later.open();
         await settle();
-        answer({
-          waiting: timers.length, held: held(), asked: asked(), aborted: requests.filter((one) => one.aborted).map(({ name }) => name),
-        });
+        const aborted = requests.filter((one) => one.aborted).map(({ name }) => name);
+        answer({ waiting: timers.length, held: held(), asked: asked(), aborted });
     """
     told = answer(script)
     assert told["waiting"] == 0

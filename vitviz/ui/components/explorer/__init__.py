@@ -60,8 +60,8 @@ def explorer(
 def later_parts(parts: Mapping[str, bytes], memory: MutableMapping[str, str]) -> list[str]:
     """Return the names of the layers that are not sent, because the browser fetches them.
 
-    Of an image whose layers all follow the pointer, only the layer is sent with which the image was opened. It stays the
-    same, because the browser would otherwise be sent layers that it has already fetched.
+    Of an image whose layers all follow the pointer, only the layer is sent with which the image was opened. It stays
+    the same, because the browser would otherwise be sent layers that it has already fetched.
 
     Args:
         parts: see `payload`.
