@@ -1,6 +1,6 @@
 // Records the stages of a loading page in `window.loaded`, milliseconds from navigation: `outline`, the placeholder before
-// any script; `paint`, the first frame with a content; `image`, the visible image; `answers`, the first weights shown under the pointer, which moves in every
-// frame; `charts`, all charts. Polled once per frame with the page's clock.
+// any script; `paint`, the first frame that is not empty; `image`, the visible image; `answers`, the first weights shown
+// under the pointer, which moves in every frame; `charts`, all charts. Polled once per frame with the page's clock.
 (() => {
   window.loaded = {};
   const note = (what) => { window.loaded[what] ??= performance.now(); };

@@ -37,6 +37,7 @@ export class Explorer extends Component {
     const [key, ...keys] = state.parts;
     if (before?.key !== key) this.takeData(state, new Part(frame));
     this.data.take(keys, parts);
+    this.ref.cells.setAttribute("aria-busy", keys.some((_, i) => !parts[i]));
     const own = this.viewTimer || this.mount.pending("view").length; // then the state from Python is older than the page
     if (!own) this.view = state.view;
     else if (this.data !== before) this.view = this.fitted(this.view, before);
