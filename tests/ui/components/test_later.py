@@ -18,7 +18,7 @@ globalThis.clearTimeout = (timer) => { timers = timers.filter((one) => one !== t
 document.addEventListener("vitviz-payload", () => arrived.push(globalThis.vitvizPayloads.size));
 globalThis.fetch = (url, { signal, cache }) => new Promise((resolve, reject) => {
   const request = { url: `${url}`, cache, name: decodeURIComponent(`${url}`.split("/").at(-1)), done: false };
-  const end = (act) => (value) => { request.done = true; act(value); };
+  const end = (act) => (...values) => { request.done = true; act(...values); };
   request.fail = end(() => reject(new TypeError("Failed to fetch")));
   request.reply = end((bytes, ok = true) => resolve({ ok, arrayBuffer: async () => bytes.slice().buffer }));
   signal.addEventListener("abort", () => { request.aborted = true; end(reject)(new Error("aborted")); });
