@@ -49,8 +49,9 @@ def slow_line() -> Iterator[Row]:
         with line_to(url, 10, ROUND_TRIP) as (slow, _):
             visits = [choosing(browser, slow) for _ in range(VISITS)]
     for begin, end, name, limit in (
-        ("image", "answers", "image painted to first answered hover", 1),
-        ("paint", "answers", "first paint of the page, an outline, to first answered hover", None),
+        ("first-contentful-paint", "answers", "first contentful paint to first answered hover", 1),
+        ("image", "answers", "image shown to first answered hover", None),
+        ("first-paint", "answers", "first paint, an empty outline, to first answered hover", None),
         ("clicked", "chosen", "a layer that has not arrived: chosen to shown", None),
     ):
         seconds = np.array([one[end] - one[begin] for one in visits]) / 1e3

@@ -3,7 +3,6 @@
 
 import { readHeader } from "../../../viz/browser/binary.js";
 
-const AT_ONCE = 2; // so that the line is not idle between an answer and the next request
 const PAUSE = 1000; // milliseconds before the next attempt; doubled with each failure
 const LONGEST = 30000;
 
@@ -47,10 +46,10 @@ export class Later {
     if (this.pause) return;
     const isMissing = ({ key }) => !payloads.has(key) && !this.underWay.has(key);
     const wanted = this.parts[this.wanted];
-    if (wanted && isMissing(wanted) && this.underWay.size <= AT_ONCE) this.fetch(wanted);
-    if (!this.isOpen) return;
-    const missing = Object.values(this.parts).filter(isMissing);
-    while (missing.length && this.underWay.size < AT_ONCE) this.fetch(missing.shift());
+    if (wanted && isMissing(wanted) && this.underWay.size < 2) this.fetch(wanted); // shares the line with one other part
+    if (!this.isOpen || this.underWay.size) return;
+    const missing = Object.values(this.parts).find(isMissing);
+    if (missing) this.fetch(missing);
   }
 
   async fetch({ key, url }) {
