@@ -28,6 +28,7 @@ def explorer(
     sums: np.ndarray | None,
     picture: bytes,
     image_name: str,
+    is_public: bool,
     on_view: Callable[[View, TokenLayout], None],
     on_style: Callable[[Style], None],
     key: str,
@@ -42,6 +43,8 @@ def explorer(
         sums: log-sums of the trace, if layers that are not sent may show columns.
         picture: displayed image, JPEG.
         image_name: alternative text of the picture.
+        is_public: whether the server offers the image to all users. Only then the browser fetches layers: nothing that
+            is computed from an image of a user has an address.
         on_view: function called when the user pins or chooses something, before the page runs again, with the view and
             the places of the trace that was shown (see `vitviz.notation.view.places`). Hovering does not call it.
         on_style: function called with the style chosen by the user.
@@ -53,7 +56,7 @@ def explorer(
         "style": Listener("a style", read_style, on_style),
     }
     state = {"view": asdict(view), "style": asdict(style), "places": token_layout(trace)}
-    later = later_parts(parts, st.session_state.setdefault(f"{key}_sent", {}))
+    later = later_parts(parts, st.session_state.setdefault(f"{key}_sent", {})) if is_public else ()
     component.draw(state, listeners, key=key, parts=parts, later=later)
 
 
