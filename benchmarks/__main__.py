@@ -39,6 +39,7 @@ BENCHMARKS = {
     "pin": browser.pin,
     "draw": browser.draw,
     "first": loading.first_visit,
+    "slow_line": loading.slow_line,
     "pages": explanations.explain,
     "sweep": sweeping.sweep,
     "slider": training.slider_step,

@@ -1,12 +1,14 @@
 // Records the stages of a loading page in `window.loaded`, milliseconds from navigation: `outline`, the placeholder before
-// any script; `image`, the visible image; `answers`, the first weights shown under the pointer, which moves in every
-// frame; `charts`, all charts. Polled once per frame with the page's clock.
+// any script; `first-paint` and `first-contentful-paint`, as the browser defines them; `image`, the visible image;
+// `answers`, the first weights shown under the pointer, which moves in every frame; `charts`, all charts. Polled once per
+// frame with the page's clock.
 (() => {
   window.loaded = {};
   const note = (what) => { window.loaded[what] ??= performance.now(); };
   let turn = 0;
   const poll = () => {
     if (document.querySelector("[data-testid=outline]")) note("outline"); // visible from the next frame on
+    for (const { name, startTime } of performance.getEntriesByType("paint")) window.loaded[name] ??= startTime;
     const hosts = document.querySelectorAll("[data-testid=stBidiComponentRegular], [data-testid=stBidiComponentIsolated]");
     const roots = [document, ...[...hosts].map((host) => host.shadowRoot).filter(Boolean)];
     const find = (selector) => roots.map((root) => root.querySelector(selector)).find(Boolean);

@@ -141,6 +141,11 @@ class Session:
 
         return await self._run(fill, of=key)
 
+    async def fetch(self, key: str) -> list[bytes]:
+        """Fetch the parts of a component that the server does not send, one after the other, as browsers do."""
+        later = json.loads(self.elements[key][1].bidi_component.json)["later"]
+        return [await asyncio.to_thread(self._get, part["url"]) for part in later.values()]
+
     async def leave(self) -> None:
         """Close the connection."""
         await self.socket.close()
@@ -230,3 +235,7 @@ class Session:
         body = head + data + b"\r\n--x--\r\n"
         with direct.open(Request(self.url + path, body, headers, method="PUT")):
             pass
+
+    def _get(self, path: str) -> bytes:
+        with direct.open(self.url + path) as answer:
+            return answer.read()

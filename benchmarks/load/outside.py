@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 
 import numpy as np
@@ -36,16 +36,20 @@ def pass_seconds(image: bytes) -> float:
     return float(np.median(took))
 
 
-def queries_sent(elements: Mapping[str, tuple[str, Element]]) -> dict[int, np.ndarray]:
-    """Return the queries that a session was sent for its explorer, by layer, float16 [head, token, channel]."""
+def queries_sent(elements: Mapping[str, tuple[str, Element]], fetched: Iterable[bytes]) -> dict[int, np.ndarray]:
+    """Return the queries that a session has for its explorer, by layer, float16 [head, token, channel].
+
+    Args:
+        elements: elements of the session.
+        fetched: layers that the session has fetched.
+    """
     config, found = model().config, {}
-    for key, (_, element) in elements.items():
-        if key.startswith(MAP):
-            data = element.bidi_component.bytes
-            header, start = header_of(data), 4 + int.from_bytes(data[:4], "little")
-            at, size = header["sections"]["q"]
-            values = np.frombuffer(data, np.float16, size // 2, start + at)
-            found[header["layer"]] = values.reshape(config.num_heads, -1, config.head_dim).copy()
+    sent = [element.bidi_component.bytes for key, (_, element) in elements.items() if key.startswith(MAP)]
+    for data in (*sent, *fetched):  # a layer that was sent may be that of an earlier image
+        header, start = header_of(data), 4 + int.from_bytes(data[:4], "little")
+        at, size = header["sections"]["q"]
+        values = np.frombuffer(data, np.float16, size // 2, start + at)
+        found[header["layer"]] = values.reshape(config.num_heads, -1, config.head_dim).copy()
     return found
 
 

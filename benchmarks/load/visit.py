@@ -54,8 +54,9 @@ class Visit:
         began = time.perf_counter()
         took = await self._session.upload(self.image, ZONE, shown=MAP)
         self.times["upload to first heat map"].append(took)
-        self.queries = queries_sent(self._session.elements)
-        return began + took
+        shown = began + took
+        self.queries = queries_sent(self._session.elements, await self._session.fetch(EXPLORER))
+        return shown
 
     async def look_around(self, until: float) -> None:
         """Pin patches, open all pages and run a sweep of all heads; then pin patches until a time of the loop."""

@@ -32,8 +32,9 @@ class ExplorerPage:
         return self
 
     def at_rest(self) -> None:
-        """Wait until no run is under way and no panel is left over from an earlier one."""
+        """Wait until no run is under way, all layers are there, and no panel is left over from an earlier run."""
         settled(self.page)
+        expect(self.root.locator("[data-ref=cells]")).to_have_attribute("aria-busy", "false")
         expect(self.page.locator(".js-plotly-plot")).to_have_count(4)
 
     # ---- what is shown

@@ -4,7 +4,7 @@ import re
 from dataclasses import asdict
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import APIResponse, Page, Route, expect
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from tests.browser.explorer_page import ExplorerPage
@@ -17,11 +17,42 @@ from vitviz.viz.browser.binary import header_of
 from vitviz.viz.colour import Style
 
 PHONE, WIDE = {"width": 390, "height": 844}, {"width": 1920, "height": 1080}
+PARTS = "**/media/*.bin"
 EXPLORE = "explore?image=cat&layer=10&head=3"
 
 
 def never(route) -> None:
     """Let a request wait for ever."""
+
+
+def answer_to(route: Route) -> tuple[str, tuple[Route, APIResponse]]:
+    """Ask the server for a part. Return its name, and what `give` needs."""
+    answer = route.fetch()
+    return f"layer {header_of(answer.body())['layer']}", (route, answer)
+
+
+def give(asked: tuple[Route, APIResponse]) -> None:
+    route, answer = asked
+    route.fulfill(response=answer)
+
+
+class Fetched:
+    """Parts that a page fetches, which pass."""
+
+    def __init__(self, page: Page):
+        self.requests, self.names = [], {}
+        page.route(PARTS, self._pass)
+
+    def _pass(self, route: Route) -> None:
+        self.requests.append(route.request.url)
+        name, asked = answer_to(route)
+        self.names[route.request.url] = name
+        give(asked)
+
+    @property
+    def parts(self) -> list[str]:
+        """Names of the parts, in the order of the requests."""
+        return [self.names[url] for url in self.requests]
 
 
 def received(page: Page) -> list[str]:
@@ -69,13 +100,67 @@ def test_the_page_takes_the_place_of_its_outline(explore):
     expect(page.page.get_by_test_id("outline")).to_be_hidden()
 
 
-def test_the_image_is_sent_first_then_the_layer_that_is_looked_at_and_charts_last(app, new_page):
+def test_the_image_is_sent_first_then_the_layer_that_is_looked_at_and_others_are_fetched(app, new_page):
     page = new_page()
-    elements = received(page)
+    elements, fetched = received(page), Fetched(page)
     ExplorerPage(page).open(f"{app}/{EXPLORE}")
     order = [name for name in elements if re.fullmatch(r"frame|explorer|layer \d+|plotly_chart", name)]
-    others = [f"layer {layer}" for layer in range(12) if layer != 9]
-    assert order == ["frame", "explorer", "layer 9", *others, *["plotly_chart"] * 4]
+    assert order == ["frame", "explorer", "layer 9", *["plotly_chart"] * 4]
+    assert fetched.parts == [f"layer {layer}" for layer in range(12) if layer != 9]
+
+
+def test_no_part_comes_twice(app, new_page, model):
+    """Also not after pins, choices of other layers, and another page."""
+    cat = model.trace(state.samples()["cat"])
+    page = ExplorerPage(new_page())
+    elements, fetched = received(page.page), Fetched(page.page)
+    page.page.goto(f"{app}/{EXPLORE}")
+    expect(page.root).to_have_attribute("data-top-key", re.compile(r"\d"))
+    page.head(2, 1).click()
+    page.ready()
+    page.click(cat, 100)
+    page.at_rest()
+    page.shows_what_the_library_says(cat)
+    page.page.get_by_role("link", name="Tokens").first.click()
+    settled(page.page)
+    page.page.get_by_role("link", name="Explore").first.click()
+    page.ready()
+    page.head(5, 1).click()
+    page.at_rest()
+    page.shows_what_the_library_says(cat)
+    parts = [name for name in elements if re.fullmatch(r"frame|layer \d+", name)]
+    assert sorted([*parts, *fetched.parts]) == sorted(["frame", *(f"layer {layer}" for layer in range(12))])
+
+
+def test_hovering_answers_while_other_layers_are_on_their_way_and_a_chosen_one_overtakes_them(app, new_page, model):
+    cat = model.trace(state.samples()["cat"])
+    page, held = ExplorerPage(new_page()), {}
+    page.page.route(PARTS, lambda route: held.setdefault(*answer_to(route)))
+    page.page.goto(f"{app}/{EXPLORE}")
+    expect(page.root).to_have_attribute("data-top-key", re.compile(r"\d"))
+    page.hover(cat, 100)
+    page.shows_what_the_library_says(cat)
+    assert 9 not in (int(name.split()[1]) for name in held)
+    page.head(6, 1).click()
+    expect(page.status).to_contain_text("fetching this layer")
+    settled(page.page)
+    page.page.wait_for_timeout(300)
+    assert list(held)[-1] == "layer 6"
+    assert len(held) <= 3, "the others wait"
+    give(held["layer 6"])
+    page.hover(cat, 100)
+    expect(page.status).not_to_contain_text("fetching")
+    page.shows_what_the_library_says(cat)
+    given = {"layer 6"}
+    while len(given) < 11:
+        page.page.wait_for_timeout(50)
+        for name in held.keys() - given:
+            give(held[name])
+            given.add(name)
+    page.at_rest()
+    for layer in (0, 11):
+        page.head(layer, 2).click()
+        page.shows_what_the_library_says(cat)
 
 
 def test_hovering_answers_though_the_charts_do_not_come(app, new_page, model):

@@ -8,12 +8,14 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from huggingface_hub import constants
 from typer.testing import CliRunner
 
 from scripts.app_server import ROOT, running_app
 from tests.support.command_line import PROCESS, only_line
 from tests.support.facts import assert_mentions
 from tests.ui.app.test_server_address import listening_on
+from vitviz import zoo
 from vitviz.cli import requirements, serve
 from vitviz.cli.app import app
 from vitviz.notation import installation
@@ -78,6 +80,57 @@ def test_an_installation_without_the_app_says_so(tmp_path, monkeypatch):
         (folder / "pages").mkdir(parents=True)
         (folder / "app.py").touch()
         assert installation.app_folder() == folder
+
+
+@pytest.fixture
+def images(tmp_path):
+    """A folder with an image."""
+    folder = tmp_path / "images"
+    folder.mkdir()
+    (folder / "dog.jpg").write_bytes(b"not opened before it is drawn")
+    return folder
+
+
+@pytest.fixture
+def settings(monkeypatch):
+    """The settings that the command makes, which end with the test."""
+    for name in ("VITVIZ_MODEL", "VITVIZ_IMAGES"):
+        monkeypatch.setenv(name, "")
+    return os.environ
+
+
+def test_the_model_and_the_images_are_settings_of_the_app(started, images, settings, monkeypatch):
+    monkeypatch.chdir(images.parent)
+    started("--model", "digits", "--images", "images")
+    assert settings["VITVIZ_MODEL"] == "digits"
+    assert settings["VITVIZ_IMAGES"] == str(images)
+    assert "digits" in zoo.loaded(), "the server need not load it again"
+    started()
+    assert settings["VITVIZ_MODEL"] == "digits", "what is set stays without the option"
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--model", "nonsense"),
+        ("--model", "../weights.pth"),
+        ("--model", "vit_tiny_patch16_224.augreg_in21k_ft_in1k"),
+        ("--model", "a\x1b[31m\nb"),
+        ("--images", "gone"),
+        ("--images", "."),
+    ],
+)
+def test_what_the_app_cannot_offer_is_refused_before_it_starts(option, value, settings, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(runpy, "run_module", lambda *_, **__: pytest.fail("the server was started"))
+    assert only_line(CliRunner().invoke(app, ["app", option, value]))
+
+
+def test_settings_without_options_are_checked_as_well(settings, monkeypatch):
+    monkeypatch.setattr(runpy, "run_module", lambda *_, **__: pytest.fail("the server was started"))
+    monkeypatch.setenv("VITVIZ_MODEL", "nonsense")
+    assert only_line(CliRunner().invoke(app, ["app"]))
 
 
 def test_make_run_is_this_command():

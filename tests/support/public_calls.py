@@ -120,6 +120,7 @@ def public_calls(small, photo):
             "with_pooling": {"model": small, "pooling": "mean"},
         },
         "zoo": {
+            "check_opening": {"name": "digits"},
             "is_offered": {"name": "digits"},
             "is_on_disk": {"name": "digits"},
             "load": None,

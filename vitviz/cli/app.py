@@ -19,6 +19,7 @@ from .arguments import (
     CropPct,
     FitOption,
     Formats,
+    ImageFolder,
     Images,
     Interactive,
     Interpolation,
@@ -28,6 +29,7 @@ from .arguments import (
     Mean,
     Model,
     NumHeads,
+    OpeningModel,
     Out,
     Prefix,
     Size,
@@ -368,12 +370,14 @@ def start(
         int | None,
         typer.Option(min=1, max=65535, help="Port; by default 8501, or the next free one.", show_default=False),
     ] = None,
+    model: OpeningModel = None,
+    images: ImageFolder = None,
 ) -> None:
     """Start the app in the browser, until Ctrl-C."""
     from .serve import serve
 
     try:
-        serve(address, port, options or ())
+        serve(address, port, options or (), model, images)
     except VitvizError as error:
         from .console import refuse
 

@@ -38,6 +38,24 @@ Images = Annotated[
 Model = Annotated[
     str, typer.Option("-m", "--model", help="Shipped model, pretrained timm model, or path of a checkpoint.")
 ]
+OpeningModel = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Model with which the app opens: a shipped model, one that was downloaded before, or a checkpoint in "
+        "VITVIZ_CHECKPOINT_DIR; by default VITVIZ_MODEL, or dinov2-small.",
+        show_default=False,
+    ),
+]
+ImageFolder = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR",
+        help="Folder of images that all users can choose, beside the samples: the first 24, up to 20 MB each; by "
+        "default VITVIZ_IMAGES.",
+        show_default=False,
+    ),
+]
 LinearHead = Annotated[
     Path | None,
     typer.Option(

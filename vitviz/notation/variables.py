@@ -15,7 +15,11 @@ from ..errors import ModelError, VitvizError
 from ..errors.arguments import shown
 
 _DEVICE = re.compile(r"cpu|mps|cuda(:[0-9]{1,3})?")
-_TEXTS = {"folder": "the path of a folder", "device": "cpu, cuda, cuda:1 (or another number) or mps"}
+_TEXTS = {
+    "folder": "the path of a folder",
+    "model": "the name of a model that is on the server without a download",
+    "device": "cpu, cuda, cuda:1 (or another number) or mps",
+}
 _MOST_DIGITS = 18  # of a whole number; Python refuses to convert very long texts
 
 
@@ -28,7 +32,7 @@ class Variable:
         default: text that stands for the variable if it is not set or empty; empty for none.
         meaning: description of the setting.
         kind: `"whole"` for a whole number, `"number"` for any number, `"folder"` for the path of a folder,
-            `"device"` for a device of PyTorch.
+            `"model"` for the name of a model, `"device"` for a device of PyTorch.
         low, high: smallest and largest number.
         unit: unit of the number, in the plural; empty for none.
         exception: default in another situation, for the documentation.
@@ -69,7 +73,7 @@ class Variable:
             VitvizError: an `error`, if the value is not valid.
         """
         text = self.text or (self.default if default is None else default)
-        if self.kind == "folder" or (self.kind == "device" and _DEVICE.fullmatch(text)):
+        if self.kind in ("folder", "model") or (self.kind == "device" and _DEVICE.fullmatch(text)):
             return text
         value = _whole(text) if self.kind == "whole" else math.nan if self.kind in _TEXTS else _number(text)
         if not (math.isfinite(value) and self.low <= value <= self.high):
@@ -118,6 +122,19 @@ CHECKPOINT_DIR = Variable(
     "folder of the checkpoints offered to users, including its subfolders",
     kind="folder",
 )
+MODEL = Variable(
+    "VITVIZ_MODEL",
+    "dinov2-small",
+    "model with which new sessions open",
+    kind="model",
+    error=ModelError,
+)
+IMAGES = Variable(
+    "VITVIZ_IMAGES",
+    "",
+    "folder of the images offered to all users, beside the samples: the first 24, without subfolders",
+    kind="folder",
+)
 RUNS = Variable(
     "VITVIZ_RUNS",
     "",
@@ -150,4 +167,7 @@ MAX_DOWNLOADS_GB = Variable(
     error=ModelError,
 )
 
-VARIABLES = (CACHE_MB, JOBS, MAX_MODELS, DEVICE, CHECKPOINT_DIR, RUNS, CLASS_HOURS, MAX_DOWNLOAD_GB, MAX_DOWNLOADS_GB)
+VARIABLES = (
+    *(CACHE_MB, JOBS, MAX_MODELS, DEVICE, MODEL, IMAGES, CHECKPOINT_DIR, RUNS),
+    *(CLASS_HOURS, MAX_DOWNLOAD_GB, MAX_DOWNLOADS_GB),
+)

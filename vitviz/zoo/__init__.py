@@ -31,6 +31,7 @@ from .heads import LinearHead, attached, base_of, check_head, held, hold, open_h
 from .hub import can_reach_hub
 from .model_cache import ModelCache, max_models
 from .offered import checkpoints, is_offered, load_offered, not_offered, version
+from .opening import check_opening
 from .options import ChannelValues, Options
 from .pretrained import facts, is_tag, load_pretrained, search, source_of, why_refused
 from .repository import Repository, load_repository, repository_of
@@ -53,6 +54,7 @@ __all__ = [
     "base_of",
     "can_reach_hub",
     "check_head",
+    "check_opening",
     "checkpoints",
     "entry_of",
     "facts",

@@ -15,7 +15,7 @@ from vitviz.cli.doctor import hub
 from vitviz.cli.doctor.components import PACKAGE, PARTS, check_app, check_files
 from vitviz.cli.doctor.hub import check_hub
 from vitviz.cli.doctor.machine import APP_MB, LIBRARY_MB, available_memory, check_memory
-from vitviz.cli.doctor.settings import check_checkpoints, check_settings
+from vitviz.cli.doctor.settings import check_checkpoints, check_offered, check_settings
 from vitviz.cli.doctor.versions import check_extras, check_versions
 from vitviz.cli.doctor.weights import check_models
 from vitviz.zoo import SHIPPED, shipped
@@ -188,6 +188,24 @@ def test_checkpoints_that_this_user_may_not_read(tmp_path, monkeypatch):
     check = by_name(check_checkpoints())["checkpoints"]
     assert check.status == "failure"
     assert_mentions(check.summary, "best.pth")
+
+
+def test_the_model_and_the_images_that_are_offered(tmp_path, monkeypatch):
+    for name in ("VITVIZ_MODEL", "VITVIZ_IMAGES"):
+        monkeypatch.delenv(name, raising=False)
+    assert {check.status for check in check_offered()} == {"ok"}
+    monkeypatch.setenv("VITVIZ_IMAGES", str(tmp_path))
+    monkeypatch.setenv("VITVIZ_MODEL", "nonsense")
+    checks = by_name(check_offered())
+    assert {check.status for check in checks.values()} == {"failure"}
+    assert_mentions(checks["opening model"].advice, "VITVIZ_MODEL")
+    (tmp_path / "cat.jpg").write_bytes(b"image")
+    check = by_name(check_offered())["images"]
+    assert (check.status, check.facts["images"]) == ("ok", 1)
+    monkeypatch.setenv("VITVIZ_IMAGES", str(tmp_path / "cat.jpg"))
+    check = by_name(check_offered())["images"]
+    assert check.status == "failure"
+    assert_mentions(check.advice, "VITVIZ_IMAGES")
 
 
 # --- Files -----------------------------------------------------------------------------------------------------------

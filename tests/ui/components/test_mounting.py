@@ -1,6 +1,7 @@
 """vitviz.ui.components._shared: components get the state of the session, and each message is handled once."""
 
 import logging
+from functools import partial
 
 import pytest
 
@@ -128,6 +129,31 @@ def test_a_component_is_sent_after_the_first_part_and_names_all(monkeypatch, com
     browser.draw()
     assert [one["key"] for one in sent] == ["it_part_frame", "it", "it_part_layer 9", "it_part_layer 1"]
     assert sent[1]["data"]["parts"] == [header_of(part)["key"] for part in parts.values()]
+
+
+@pytest.mark.parametrize("has_server", [True, False])
+def test_parts_for_later_are_published_and_not_sent(has_server, monkeypatch, component):
+    sent, published = [], {}
+    parts = {"frame": packed({"a": 1}, {}), "layer 9": packed({"a": 2}, {}), "layer 1": packed({"a": 3}, {})}
+
+    def address_of(part, place):
+        published[place] = part
+        return f"/media/{len(published)}.bin" if has_server else None
+
+    draw = partial(component.draw, {}, {}, key="it", parts=parts, later=["layer 1"])
+    browser = Browser(monkeypatch, component, draw)
+    monkeypatch.setattr(component, "mount", lambda **arguments: sent.append(arguments))
+    monkeypatch.setattr(mounting, "_store", lambda **arguments: sent.append(arguments))
+    monkeypatch.setattr(mounting, "address_of", address_of)
+    browser.draw()
+    browser.draw()
+    assert list(published.values()) == [parts["layer 1"]], "each part has one place in a session"
+    first = ["it_part_frame", "it", "it_part_layer 9"]
+    assert [one["key"] for one in sent] == 2 * (first if has_server else [*first, "it_part_layer 1"])
+    state = sent[1]["data"]
+    assert state["parts"] == [header_of(part)["key"] for part in parts.values()]
+    expected = {"layer 1": {"key": header_of(parts["layer 1"])["key"], "url": "/media/1.bin"}}
+    assert state["later"] == (expected if has_server else {})
 
 
 def test_parts_are_named_by_its_contents():

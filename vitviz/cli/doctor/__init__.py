@@ -11,7 +11,7 @@ from .check import Check
 from .components import check_app, check_files
 from .hub import check_hub
 from .machine import check_memory
-from .settings import check_checkpoints, check_settings
+from .settings import check_checkpoints, check_offered, check_settings
 from .versions import check_extras, check_versions
 from .weights import check_models
 
@@ -25,6 +25,7 @@ TOPICS: dict[str, Callable[[], Iterator[Check]]] = {
     "components": check_files,
     "hub": check_hub,
     "checkpoints": check_checkpoints,
+    "offered": check_offered,
     "models": check_models,
 }
 

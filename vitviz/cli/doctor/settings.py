@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from difflib import get_close_matches
+from pathlib import Path
 
 from ...errors import VitvizError
-from ...notation.variables import CHECKPOINT_DIR, DEVICE, VARIABLES, Variable
+from ...notation.variables import CHECKPOINT_DIR, DEVICE, IMAGES, MODEL, VARIABLES, Variable
 from .check import Check
 
 _OF_TESTS = ("VITVIZ_BROWSER",)
@@ -78,3 +79,33 @@ def check_checkpoints() -> Iterator[Check]:
         yield Check(name, "failure", facts, f"{folder!r}: {', '.join(unreadable)} cannot be read.", advice)
     else:
         yield Check(name, "ok", facts, f"{folder!r} offers {len(names)} checkpoints.")
+
+
+def check_offered() -> Iterator[Check]:
+    """Check that the model with which the app opens is there, and that the folder of images has some."""
+    from ... import zoo
+    from ...images.folder import image_names
+
+    facts = {"model": MODEL.value()}
+    try:
+        zoo.check_opening(MODEL.value())
+        yield Check("opening model", "ok", facts, f"{MODEL.value()}.")
+    except VitvizError as error:
+        advice = f"Set {MODEL.name} to the name of another model, or remove it."
+        yield Check("opening model", "failure", facts, str(error), advice)
+    folder = IMAGES.value()
+    facts = {"folder": folder or None}
+    if not folder:
+        yield Check("images", "ok", facts, "No folder is set, so the app offers its samples only.")
+        return
+    try:
+        facts["images"] = len(image_names(Path(folder)))
+    except VitvizError as error:
+        advice = f"Set {IMAGES.name} to the path of a folder that this process may read, or remove it."
+        yield Check("images", "failure", facts, str(error), advice)
+        return
+    if facts["images"]:
+        yield Check("images", "ok", facts, f"{folder!r} has {facts['images']} images.")
+    else:
+        advice = "Put images of a supported format into it, not into its subfolders; links must not lead outside."
+        yield Check("images", "failure", facts, f"{folder!r} has no images.", advice)

@@ -12,7 +12,7 @@ from functools import partial
 from ... import zoo
 from ...errors import ModelError
 from ...notation.marks import format_size, join_words, one_of, parse_number
-from . import class_images, models, scans, state
+from . import class_images, folder_images, models, scans, state
 from .projector import PROJECTOR
 from .registry import PAGES
 from .settings import read
@@ -60,7 +60,11 @@ def read_choice(parameters: Mapping[str, str], samples: Mapping[str, bytes]) -> 
     if shared:
         chosen["shared"] = class_images.named(image)
         notices += [class_images.GONE] * (chosen["shared"] is None)
-    if shared or scanned or image == state.OWN:
+    filed = image.startswith(folder_images.MARK) and image not in samples
+    if filed:
+        chosen["shared"], problem = folder_images.named(image)
+        notices += [problem] * bool(problem)
+    if shared or scanned or filed or image == state.OWN:
         del parsers["image"]
     others, more = read(parsers, parameters)
     chosen, notices = chosen | others, notices + more

@@ -174,6 +174,12 @@ def is_ready(name: str) -> bool:
         return False
 
 
+def opening() -> str:
+    """Return the name of the model with which sessions open: VITVIZ_MODEL, or else the first shipped model."""
+    name = variables.MODEL.value()
+    return name if is_ready(name) else next(iter(zoo.SHIPPED))
+
+
 def is_checkpoint(name: str) -> bool:
     """Return True for the name of a checkpoint, offered or not. A few pretrained models have names of that form."""
     looks_like_one = len(name) <= LONGEST_PATH and name.endswith(zoo.SUFFIXES)

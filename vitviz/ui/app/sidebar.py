@@ -13,6 +13,8 @@ from . import (
     class_images,
     class_link,
     class_shares,
+    folder_choice,
+    folder_images,
     link,
     models,
     projector,
@@ -137,6 +139,9 @@ def choose_sample(key: str, *, columns: int, titles: bool) -> bool:
     special = {state.OWN: state.pick_own, state.CLASS: class_choice.pick, state.SCAN: scan_choice.pick}
 
     def pick(name: str) -> None:
+        if name.startswith(folder_images.MARK):
+            folder_choice.pick(name)
+            return
         special.get(name, lambda: state.pick_sample(name))()
 
     name = gallery(
@@ -146,7 +151,7 @@ def choose_sample(key: str, *, columns: int, titles: bool) -> bool:
         on_choose=pick,
         columns=columns,
         titles=titles,
-        labels=LABELS,
+        labels=LABELS | folder_choice.labels(),
         removable=(state.OWN,),
         on_remove=lambda _: state.forget_own(),
         key=key,
@@ -155,9 +160,9 @@ def choose_sample(key: str, *, columns: int, titles: bool) -> bool:
 
 
 def offered_images() -> dict[str, bytes]:
-    """Return the images of the gallery by name: samples, the user's own image, and that of the class."""
+    """Return the images of the gallery by name: samples, the server's, the user's own image, and that of the class."""
     session = st.session_state
-    images = dict(state.samples_for(state.choice().model))
+    images = state.samples_for(state.choice().model) | folder_images.thumbnails()
     if session.own is not None:
         images[state.OWN] = session.own_thumbnail
     if session.class_image is not None:
@@ -206,6 +211,8 @@ def image_captions() -> None:
         st.caption(class_link.time_left(choice.picked.shared))
     elif isinstance(choice.picked, scan_choice.ScanImage):
         st.caption(scan_choice.describe(choice.picked))
+    elif isinstance(choice.picked, folder_images.FolderImage):
+        st.caption(f"{escape_markdown(choice.picked.name)}, an image of this server.")
     elif not choice.picked.sample:
         kind = "drawing" if state.is_drawn() else f"image {escape_markdown(choice.picked.name)}"
         share = class_shares.of_image(choice.picked)

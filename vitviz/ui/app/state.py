@@ -33,6 +33,7 @@ from .cache import cached
 from .cached_trace import cached_trace
 from .class_images import ClassImage
 from .decoded_images import decoded, preparing, thumbnail
+from .folder_images import FolderImage
 from .scans import ScanImage
 from .settings import Setting
 from .turns import one_at_a_time
@@ -66,7 +67,7 @@ class Picked:
 class Choice:
     """Image, model, input size and fit, as chosen in the sidebar."""
 
-    picked: Picked | ClassImage | ScanImage
+    picked: Picked | ClassImage | ScanImage | FolderImage
     model: str
     size: Size
     fit: str
@@ -80,8 +81,7 @@ class Choice:
 @cache
 def samples() -> dict[str, bytes]:
     """Return the contents of the sample files by name, photographs first, then digits."""
-    folder = zoo.assets() / "images"
-    files = (*sorted(folder.glob("*.jpg")), *sorted(folder.glob("digits/*.png")))
+    files = (path for kind in ("*.jpg", "digits/*.png") for path in sorted((zoo.assets() / "images").glob(kind)))
     return {path.stem: path.read_bytes() for path in files}
 
 
@@ -99,7 +99,7 @@ def _size_of(text: str, info: models.ModelInfo) -> Size:
     return sizes[one_of(sizes)(text)]
 
 
-MODEL = Setting("model", next(iter(zoo.SHIPPED)))
+MODEL = Setting("model", lambda _: models.opening())
 SIZE = Setting(
     "size",
     lambda info: default_size(info.config, info.preprocessing),
@@ -121,7 +121,7 @@ def begin(
     size: Size | None = None,
     fit: str | None = None,
     image: str | None = None,
-    shared: ClassImage | ScanImage | None = None,
+    shared: ClassImage | ScanImage | FolderImage | None = None,
 ) -> None:
     """Set the choices of a new session. Those not given get their defaults once the model is loaded."""
     MODEL.set(model or MODEL.default_value())
@@ -131,8 +131,8 @@ def begin(
     st.session_state.own = st.session_state.class_image = st.session_state.scan_image = None
     pick_sample(image or first_sample(MODEL.get()))
     if shared is not None:
-        st.session_state["scan_image" if isinstance(shared, ScanImage) else "class_image"] = shared
-        st.session_state.picked = shared
+        kinds = {ScanImage: "scan_image", ClassImage: "class_image"}
+        st.session_state.picked = st.session_state[kinds.get(type(shared), "picked")] = shared
 
 
 def has_begun() -> bool:
@@ -259,9 +259,9 @@ def pick_own() -> None:
 
 
 def chosen_mark() -> str:
-    """Return the mark of the chosen image in galleries: the name of a sample, `OWN` or `CLASS`."""
+    """Return the mark of the chosen image in galleries: a name, `OWN`, `CLASS`, `SCAN` or that of a file."""
     picked = st.session_state.picked
-    kinds = {ClassImage: CLASS, ScanImage: SCAN}
+    kinds = {ClassImage: CLASS, ScanImage: SCAN, FolderImage: getattr(picked, "mark", "")}
     return picked.name if picked.sample else kinds.get(type(picked), OWN)
 
 

@@ -11,7 +11,8 @@ import { Painter, gapOf } from "./paint.js";
 import { aboutWords, endWords, factWords, headWords, levelMark, noteWords, statusWords } from "./labels.js";
 
 // `mount` sends the user's choices to Python, if there is one: it has the methods send(event, value, options) and
-// pending(event), see vitviz/ui/components/_shared/mounted.js.
+// pending(event), and want(part) if parts arrive in an order that it can change, see
+// vitviz/ui/components/_shared/mounted.js.
 export class Explorer extends Component {
   constructor(root, mount) {
     super(root, mount);
@@ -36,9 +37,11 @@ export class Explorer extends Component {
     const [key, ...keys] = state.parts;
     if (before?.key !== key) this.takeData(state, new Part(frame));
     this.data.take(keys, parts);
+    this.ref.cells.setAttribute("aria-busy", keys.some((_, i) => !parts[i]));
     const own = this.viewTimer || this.mount.pending("view").length; // then the state from Python is older than the page
     if (!own) this.view = state.view;
     else if (this.data !== before) this.view = this.fitted(this.view, before);
+    this.mount.want?.(partOf(this.view.layer));
     if (!this.styleTimer && !this.mount.pending("style").length) this.restyle(state.style);
     this.draw();
   }
@@ -287,6 +290,7 @@ export class Explorer extends Component {
 
   change(changes, wait = 0) {
     this.view = { ...this.view, ...changes };
+    this.mount.want?.(partOf(this.view.layer));
     this.schedule();
     clearTimeout(this.viewTimer);
     this.viewTimer = setTimeout(() => this.sendView(), wait);
@@ -353,3 +357,6 @@ export class Explorer extends Component {
     setTimeout(() => { link.textContent = "Copy link"; }, 2000);
   }
 }
+
+// name of a layer's part, as in payload.py
+const partOf = (layer) => `layer ${layer}`;

@@ -6,7 +6,8 @@
         rows: rows float16
 
 The frame contains everything that does not belong to a layer. It is sent first, so that the image appears at once. The
-layer of the view is sent next, so that it follows the pointer while the others arrive.
+layer of the view is next, so that it follows the pointer while the others arrive. Of an image that the
+server offers to all users, the app sends these two, and the browser fetches the others, a chosen layer before the rest.
 
 Sections that a model does not have are empty: `bias` (relative positions: a table per head, indexed by query and key)
 and `pool` (weights of an attention pooling, precomputed because its query is constant). Differential attention has two

@@ -21,6 +21,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from streamlit import runtime
 from streamlit.logger import get_logger
 
+from ....errors import ModelError
 from .. import network_address
 from ..memory import few_arenas
 from .announcement import announcement
@@ -63,11 +64,14 @@ async def lifespan(_app: st.App) -> AsyncIterator[None]:
     few_arenas()
     get_logger("vitviz")  # configures the loggers of vitviz like those of Streamlit: level, format and output
     from ....model import timing
-    from .. import cache, sessions
+    from .. import cache, folder_images, models, sessions
     from ..jobs import queue
     from ..shell import state  # not at the top, because components can only be registered with a running server
 
-    state.model(next(iter(state.zoo.SHIPPED)))
+    try:
+        state.model(models.opening())
+    except ModelError as error:  # each page shows it, with a box to choose another model
+        get_logger("vitviz").warning("The first model cannot be loaded: %s", error)
     gc.collect()
     gc.freeze()  # exclude permanent objects, such as modules, from garbage collection
     if not st.get_option("server.headless"):  # `streamlit run` opens a browser only for a script without an `st.App`
@@ -81,5 +85,6 @@ async def lifespan(_app: st.App) -> AsyncIterator[None]:
     if text:
         typer.echo(text)
     watch = asyncio.create_task(sessions.watch())
+    threading.Thread(target=folder_images.thumbnails, daemon=True).start()  # all modules are imported by now
     yield
     watch.cancel()

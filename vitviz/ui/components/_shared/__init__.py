@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -21,6 +21,7 @@ import streamlit as st
 from ....viz.browser import THEME, Markup
 from ....viz.browser.binary import header_of, packed
 from ....viz.browser.modules import link
+from .later import address_of
 from .messages import Listener, read_messages, whole_number
 
 __all__ = ["Component", "Listener", "packed", "whole_number"]
@@ -70,6 +71,7 @@ class Component:
         *,
         key: str,
         parts: Mapping[str, bytes] = MappingProxyType({}),
+        later: Collection[str] = (),
     ) -> None:
         """Draw the component.
 
@@ -80,12 +82,19 @@ class Component:
             parts: large parts of the state by name, each made by `packed`. They are sent in this order, and only if
                 they have changed. The component itself is sent after the first part and shows the parts that have
                 arrived.
+            later: names of parts that are not sent: the browser fetches them when all others have arrived, first the
+                one that the component wants most.
         """
         state = {**data, "key": key, "session": _session(), "received": _received().get(key, 0)}
         mount = partial(self.mount, key=key, on_outbox_change=partial(dispatch, key, listeners))
         if not parts:
             mount(data=state)
             return
+        waiting = {name: address_of(parts[name], f"vitviz {key} {name}") for name in later}
+        fetched = {
+            name: {"key": header_of(parts[name])["key"], "url": url} for name, url in waiting.items() if url is not None
+        }
+        state |= {"parts": [header_of(part)["key"] for part in parts.values()], "later": fetched}
         with st.container(gap=None):
             # An element whose position changes would be mounted again. Each part and the component therefore have a
             # container at a fixed position, independent of the order and number of parts.
@@ -93,11 +102,12 @@ class Component:
             with store:
                 places = {name: st.container(gap=None) for name in sorted(parts)}
             for index, (name, part) in enumerate(parts.items()):
-                with places[name]:
-                    _store(data=part, key=f"{key}_part_{name}")
+                if name not in fetched:
+                    with places[name]:
+                        _store(data=part, key=f"{key}_part_{name}")
                 if index == 0:
                     with place:
-                        mount(data=state | {"parts": [header_of(part)["key"] for part in parts.values()]})
+                        mount(data=state)
 
 
 _store = Component("payload_store", Path(__file__).parent).mount

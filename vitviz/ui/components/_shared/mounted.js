@@ -5,6 +5,7 @@
 // not yet received by Python, is the state from Python older than the page; the component then keeps its own state.
 
 import { Listening } from "../../../viz/browser/listening.js";
+import { Later } from "./later.js";
 
 const MOST_MESSAGES = 100; // maximum number of pending messages, as in vitviz/ui/components/_shared/messages.py
 const mounts = new WeakMap(); // parent element -> Mount
@@ -38,6 +39,8 @@ class Mount {
     if (!memories.has(key)) memories.set(key, {});
     this.memory = memories.get(key);
     this.session = this.memory.session;
+    this.later = this.memory.later ??= new Later();
+    this.later.mount = this;
     this.listening = new Listening();
     this.listening.on(document, "vitviz-payload", () => this.show());
   }
@@ -46,6 +49,7 @@ class Mount {
     this.component?.close?.();
     this.listening.end();
     this.memory.waiting = this.waiting;
+    if (this.later.mount === this) this.later.close(); // otherwise, it already belongs to a later mount
   }
 
   // ------------------------------------------------------------------ from Python
@@ -64,13 +68,14 @@ class Mount {
     this.waiting = this.waiting.filter(({ number }) => number > data.received);
     if (isNew && this.waiting.length) queueMicrotask(() => this.sendAll());
     this.data = data;
+    this.later.take(data.later ?? {});
     this.show();
   }
 
-  // Large parts of the state are in payload_store.js. The component is updated once the first part has arrived, and again
-  // with each further part; until then it shows its previous state.
+  // Large parts of the state are in payload_store.js, or fetched by later.js. The component is updated once the first part
+  // has arrived, and again with each further part; until then it shows its previous state.
   show() {
-    const { parts: keys = [] } = this.data;
+    const { parts: keys = [], later = {} } = this.data;
     const parts = keys.map((key) => globalThis.vitvizPayloads?.get(key)?.bytes);
     const arrived = keys.filter((key, i) => parts[i]);
     if (keys.length && !parts[0]) return;
@@ -80,6 +85,13 @@ class Mount {
     this.shown = this.data;
     this.component ??= new this.Kind(this.root, this);
     this.component.receive(this.data, parts);
+    const others = new Set(Object.values(later).map(({ key }) => key));
+    if (keys.every((key, i) => parts[i] || others.has(key))) this.later.open();
+  }
+
+  // Fetch a part before the others of those that the browser fetches itself.
+  want(name) {
+    this.later.want(name);
   }
 
   // ------------------------------------------------------------------ to Python

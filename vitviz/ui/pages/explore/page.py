@@ -15,6 +15,7 @@ from ....viz.colour import Style
 from ....viz.explorer.contents import Shown, kept_layers
 from ....viz.explorer.standalone import page
 from ...app import models, shell, state
+from ...app.folder_images import FolderImage
 from ...app.views import STYLE
 from ...components.explorer import explorer
 from ...widgets import panels
@@ -53,6 +54,7 @@ def attention(choice: state.Choice) -> None:
         sums=sums,
         picture=picture,
         image_name=choice.picked.name,
+        is_public=choice.picked.sample or isinstance(choice.picked, FolderImage),
         on_view=OPENED.choose,
         on_style=STYLE.set,
         key="explorer",

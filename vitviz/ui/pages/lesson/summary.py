@@ -10,6 +10,7 @@ from ....notation.marks import format_head, format_token, head_in_name, layer_in
 from ....viz.export import safe_name
 from ....walkthrough import worksheet
 from ...app import class_link, link, models, state
+from ...app.folder_images import FolderImage
 from ...app.settings import Setting
 from ..attention import head_view, layer_activations
 from ..attention.settings import KEY, PLACE
@@ -94,7 +95,8 @@ def file_name(choice: state.Choice, place: head_view.Place, kind: str = "") -> s
 
 def _address(choice: state.Choice, place: dict[str, str]) -> str:
     """Return query parameters that reopen a view; empty for the image of a user."""
-    return urlencode(link.choice_parameters(choice) | place) if choice.picked.sample else ""
+    is_here = choice.picked.sample or isinstance(choice.picked, FolderImage)
+    return urlencode(link.choice_parameters(choice) | place) if is_here else ""
 
 
 def _run(choice: state.Choice, place: head_view.Place, address: str) -> Run:

@@ -36,7 +36,7 @@ def draw() -> None:
         tour.offer("lesson", "start_lesson")
         teaching.button("start_teaching")
     st.header("Choose an image", anchor=False)
-    chosen = sidebar.choose_sample("start_gallery", columns=len(sidebar.offered_images()), titles=True)
+    chosen = sidebar.choose_sample("start_gallery", columns=min(8, len(sidebar.offered_images())), titles=True)
     st.header("Or use your own", anchor=False)
     left, right = st.columns([3, 2], vertical_alignment="bottom")
     with left:
