@@ -127,6 +127,7 @@ def file_calls(small, trace, safe, prepared):
                 "column": 1,
                 "colour": "#d96a00",
             },
+            "frame_patches": {"picture": Image.new("RGB", (9, 9)), "patches": np.eye(3), "colour": "#d96a00"},
             "middle_square": {"image": safe, "side": 20},
             "original_with_crop": {"image": safe, "prepared": prepared, "longest": 20},
             "sharp_picture": {"image": safe, "prepared": prepared, "longest": 20},
@@ -135,6 +136,14 @@ def file_calls(small, trace, safe, prepared):
             "data_url": {"picture": Image.new("RGB", (9, 9))},
             "png": {"image": Image.new("RGB", (9, 9))},
             "text": {"data": b"a"},
+        },
+        "notation.queries": {
+            "as_query": {"tokens": [5, 4]},
+            "format_query": {"query": (4, 5), "trace": trace},
+            "parse_query": {"text": "1-1..2", "trace": trace},
+            "places": {"query": (4, 5), "trace": trace},
+            "rectangles": {"inside": np.eye(3, dtype=bool)},
+            "region_label": {"query": (4, 5), "trace": trace},
         },
         "notation.marks": {
             "percent": {"share": 0.5},

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from ..errors import ArgumentError
-from ..errors.arguments import checked_index, each_of_kind, typed
+from ..errors.arguments import array, checked_index, each_of_kind, typed
 from ..trace.trace import Trace
 from .marks import format_token, parse_token
 
@@ -98,6 +98,7 @@ def places(query: Query, trace: Trace) -> np.ndarray:
     return inside[trace.prefix :].reshape(trace.grid)
 
 
+@typed
 def rectangles(inside: np.ndarray) -> Iterator[tuple[int, int, int, int]]:
     """Split patches into rectangles: runs of a row, joined with equal runs of the rows below.
 
@@ -106,7 +107,11 @@ def rectangles(inside: np.ndarray) -> Iterator[tuple[int, int, int, int]]:
 
     Returns:
         First and last row, and first and last column of each rectangle, from 0, by first row and first column.
+
+    Raises:
+        ArgumentError: if the patches are not an array with two axes.
     """
+    inside = array(inside, "row, column", "The patches").astype(bool)
     found, growing = [], {}  # run -> its rectangle, which may continue in the next row
     for row, line in enumerate(inside):
         edges = np.flatnonzero(np.diff(line.astype(np.int8), prepend=0, append=0)).tolist()
@@ -141,6 +146,7 @@ def region_label(query: tuple[int, ...], trace: Trace) -> str:
     """
     inside = places(query, trace)
     rows, columns = (np.flatnonzero(inside.any(axis=axis)) for axis in (1, 0))
-    around = ", ".join(f"{a + 1}" if a == b else f"{a + 1} to {b + 1}" for a, b in ((rows[0], rows[-1]), (columns[0], columns[-1])))
+    ends = ((rows[0], rows[-1]), (columns[0], columns[-1]))
+    around = ", ".join(f"{first + 1}" if first == last else f"{first + 1} to {last + 1}" for first, last in ends)
     is_full = inside[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].all()
     return f"mean of patches ({around})" if is_full else f"mean of {len(query)} patches in ({around})"

@@ -1,5 +1,7 @@
 """regions.js and patches.js, run as they are: regions have the numbers of the library, however they were drawn."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -22,23 +24,26 @@ const numbers = (regions, tokens, shown = "from") => {
 """
 
 
-def ranked(trace, steps, *, largest=64_000_000, prepared=0, view=None, layers=None):
-    """Numbers of each region, drawn one after another; `prepared`: rows of matrices that are computed before each."""
+def ranked(trace, steps, *, ways=((64_000_000, 10_000),), view=None, layers=None):
+    """Numbers of regions drawn one after another, for each way to compute them: maximum bytes of matrices, and rows of
+    matrices that are computed before each step.
+    """
     script = (
         START
         + REGIONS
         + """
-        const regions = new Regions(data, given.largest);
-        answer(given.steps.map((tokens) => {
-          let left = given.prepared;
-          regions.prepare(() => left-- <= 0);
-          return numbers(regions, tokens, given.shown);
+        answer(given.ways.map(([largest, rows]) => {
+          const regions = new Regions(data, largest);
+          return given.steps.map((tokens) => {
+            let left = rows;
+            regions.prepare(() => left-- <= 0);
+            return numbers(regions, tokens, given.shown);
+          });
         }));
     """
     )
     view = view or View(trace.layers - 1)
-    given = {"parts": sent(trace, view, layers), "steps": steps, "largest": largest, "prepared": prepared}
-    return run(script, given | {"shown": view.direction})
+    return run(script, {"parts": sent(trace, view, layers), "steps": steps, "ways": ways, "shown": view.direction})
 
 
 def assert_same(trace, tokens, found, tolerance):
@@ -53,9 +58,8 @@ def assert_same(trace, tokens, found, tolerance):
 
 
 @pytest.mark.parametrize("kind", CONFIGS)
-@pytest.mark.parametrize(("largest", "prepared"), [(64_000_000, 1000), (64_000_000, 20), (40_000, 1000), (0, 0)])
-def test_numbers_of_all_kinds_of_attention(kind, largest, prepared):
-    """With all matrices, with some of them, and without any."""
+def test_numbers_of_all_kinds_of_attention(kind):
+    """With all matrices, with those that are there so far, with one that is small enough, and without any."""
     trace = trace_of(kind)
     first = trace.prefix
     steps = [
@@ -65,29 +69,35 @@ def test_numbers_of_all_kinds_of_attention(kind, largest, prepared):
         list(range(first, first + 20)),
         [first],
     ]
-    for tokens, found in zip(steps, ranked(trace, steps, largest=largest, prepared=prepared), strict=True):
-        assert_same(trace, tokens, found, 5e-3)
+    ways = [(64_000_000, 1000), (64_000_000, 20), (10_000, 1000), (0, 0)]
+    for found in ranked(trace, steps, ways=ways):
+        for tokens, step in zip(steps, found, strict=True):
+            assert_same(trace, tokens, step, 5e-3)
 
 
 def test_a_region_has_the_same_numbers_however_it_was_drawn(small_trace):
     target = [5, 6, 7, 11, 12, 13]
-    ways = [[target], [[5], [5, 6, 7], target], [list(range(3, 26)), [20], target], [[25], target, [3, 4], target]]
+    others = [[5], [5, 6, 7], target, list(range(3, 26)), [20], target, [25], target, [3, 4], target]
+    ways = [(64_000_000, rows) for rows in (0, 7, 1000)]
     values = [
-        [ranked(small_trace, steps, prepared=prepared)[-1][relation]["values"] for relation in RELATIONS]
-        for steps in ways
-        for prepared in (0, 7, 1000)
+        [step[relation]["values"] for relation in RELATIONS]
+        for found in ranked(small_trace, others, ways=ways)
+        for tokens, step in zip(others, found, strict=True)
+        if tokens == target
     ]
+    assert len(values) == 12
     assert np.allclose(values, values[0], atol=1e-5)
 
 
 def test_numbers_of_the_shipped_model(trace):
     steps = [[1], list(range(1, 257, 2)), [17, 18, 33, 34]]
-    for tokens, found in zip(steps, ranked(trace, steps, prepared=10_000), strict=True):
-        assert_same(trace, tokens, found, 2e-3)
+    (found,) = ranked(trace, steps)
+    for tokens, step in zip(steps, found, strict=True):
+        assert_same(trace, tokens, step, 2e-3)
 
 
 def test_the_whole_image_has_no_outside(small_trace):
-    (found,) = ranked(small_trace, [list(range(3, 27))])
+    ((found,),) = ranked(small_trace, [list(range(3, 27))])
     assert not any(found[relation]["order"] for relation in ("into", "out"))
     assert len(found["within"]["order"]) == small_trace.layers * small_trace.heads
 
@@ -123,7 +133,7 @@ def test_layers_that_are_not_sent_have_the_numbers_of_the_pinned_region(kind, di
     trace = trace_of(kind)
     tokens = [trace.prefix + patch for patch in (2, 3, 8, 9)]
     view = View(1, 0, tuple(tokens), direction)
-    pinned, other = ranked(trace, [tokens, tokens[:2]], view=view, layers=(1,))
+    ((pinned, other),) = ranked(trace, [tokens, tokens[:2]], view=view, layers=(1,))
     known = {"within", "into" if direction == "to" else "out"}
     for relation in RELATIONS:
         values = np.array(pinned[relation]["values"], float).reshape(trace.layers, trace.heads)
@@ -134,31 +144,34 @@ def test_layers_that_are_not_sent_have_the_numbers_of_the_pinned_region(kind, di
         assert {layer for layer, _ in other[relation]["order"]} == {1}
 
 
-# --- Sets of patches ---------------------------------------------------------------------------------------------------
+# --- Sets of patches -------------------------------------------------------------------------------------------------
 
 PATCHES = 'import { bounds, line, outline, patchesOf, queryOf, rectangle } from "../../viz/explorer/patches.js";'
 
 
 def test_rectangles_and_lines():
-    script = """answer([rectangle([2, 3], [1, 4]), rectangle([0, 0], [0, 0]), line([0, 0], [2, 5]), line([3, 3], [3, 3]),
-                        bounds([[2, 3], [1, 5]])]);"""
+    script = """
+        answer([rectangle([2, 3], [1, 4]), rectangle([0, 0], [0, 0]), line([0, 0], [2, 5]), line([3, 3], [3, 3]),
+                bounds([[2, 3], [1, 5]])]);
+    """
     two, one, steep, point, ends = run(PATCHES + script)
     assert two == [[1, 3], [1, 4], [2, 3], [2, 4]]
     assert one == [[0, 0]]
     assert (steep[0], steep[-1], len(steep)) == ([0, 0], [2, 5], 6)
-    assert all(max(abs(a - c), abs(b - d)) == 1 for (a, b), (c, d) in zip(steep, steep[1:], strict=False))
+    assert all(max(abs(a - c), abs(b - d)) == 1 for (a, b), (c, d) in pairwise(steep))
     assert point == [[3, 3]]
     assert ends == [[1, 2], [3, 5]]
 
 
 def test_queries_of_patches():
-    script = "answer([queryOf([]), queryOf([7, 7]), queryOf([9, 10, 4, 9]), ...[null, 2, 3, [4, 5]].map((q) => patchesOf(q, 3))]);"
+    script = """
+        const patches = (query) => patchesOf(query, 3);
+        answer([...[[], [7, 7], [9, 10, 4, 9]].map(queryOf), ...[null, 2, 3, [4, 5]].map(patches)]);
+    """
     assert run(PATCHES + script) == [None, 7, [4, 9, 10], [], [], [3], [4, 5]]
 
 
 def test_the_outline_has_the_edges_between_inside_and_outside():
     path = run(PATCHES + "answer(outline([[0, 0], [0, 1], [1, 1]], [3, 2]));")
     edges = path.removeprefix("M").split("M")
-    assert sorted(edges) == sorted(
-        ["0 0h1", "0 1h1", "0 0v1", "1 0h1", "2 0v1", "1 2h1", "1 1v1", "2 1v1"]
-    )
+    assert sorted(edges) == sorted(["0 0h1", "0 1h1", "0 0v1", "1 0h1", "2 0v1", "1 2h1", "1 1v1", "2 1v1"])
