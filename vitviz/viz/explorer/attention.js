@@ -224,6 +224,10 @@ export class AttentionData {
     return [Math.floor(patch / this.grid[1]), patch % this.grid[1]];
   }
 
+  tokenAt([row, column]) {
+    return this.prefix + row * this.grid[1] + column;
+  }
+
   // token shown if none is pinned; see vitviz.notation.view.home
   home() {
     const [rows, columns] = this.grid;

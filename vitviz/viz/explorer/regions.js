@@ -14,13 +14,15 @@ export class Regions {
     Object.assign(this, { data, largest, free: largest });
     this.sums = new Map(); // layer -> LayerSums
     this.tokens = null; // patches of the region
+    this.version = 0; // changes with them
     this.inside = new Uint8Array(data.tokens);
     this.values = new Float64Array(data.layers * data.heads); // [layer][head]; NaN where unknown
   }
 
   choose(tokens) {
-    if (tokens === this.tokens) return;
+    if (`${tokens}` === `${this.tokens}`) return;
     this.tokens = tokens;
+    this.version += 1;
     this.inside.fill(0);
     for (const token of tokens) this.inside[token] = 1;
   }
@@ -56,6 +58,10 @@ export class Regions {
       }
     }
     return true;
+  }
+
+  get isPrepared() {
+    return [...this.data.layer.keys()].every((layer) => !this.of(layer).matrix || this.of(layer).isReady);
   }
 
   // Bring the sums of live layers up to date. `first`: layer that is never postponed. Returns false if others were.

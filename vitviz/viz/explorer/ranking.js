@@ -1,0 +1,103 @@
+// Heads ranked by the attention of a region: rank and value on the small maps, and the best ones by name.
+
+import { onScreen } from "../browser/canvas.js";
+import { element } from "../browser/elements.js";
+import { headWords } from "./labels.js";
+import { gapOf } from "./paint.js";
+
+const BEST = 5; // heads that are named
+const [PLAIN, STRONG] = ["#14121bd9", "#00706c"]; // grounds of the white numbers; the second is of the best heads
+
+// relative to uniform attention
+function times(value, digits) {
+  return `${value.toFixed(Math.abs(value) < 10 ? digits : digits - 1).replace("-", "−")}`;
+}
+
+export class Ranking {
+  constructor({ ref, listening }, redraw) {
+    this.ref = ref;
+    this.drawn = null;
+    this.size = [0, 0]; // cached, because reading it while drawing would force a layout of the page
+    this.relation = ref.relation.value;
+    ref.best.replaceChildren(...Array.from({ length: BEST }, () => element("li", {}, {}, [element("button", { type: "button" })])));
+    listening.on(ref.relation, "change", () => {
+      this.relation = ref.relation.value;
+      redraw();
+    });
+    listening.onResize(ref.ranked, ({ width, height }) => {
+      this.size = [width, height];
+      this.drawn = null;
+      redraw();
+    });
+  }
+
+  // `order`: ranked heads as [layer, head], the best first; null without a region. `isComplete`: false while others are
+  // being computed. `isMoving`: true while the region changes.
+  draw(data, regions, order, isComplete, isMoving) {
+    const { ref, relation } = this;
+    ref.ranking.hidden = ref.ranked.hidden = order === null;
+    const state = order && `${data.key} ${regions.version} ${relation} ${order.join(" ")} ${isComplete} ${isMoving}`;
+    if (state === this.drawn) return;
+    this.drawn = state;
+    if (order) this.drawMaps(data, regions, order);
+    this.drawBest(data, regions, order ?? [], isComplete);
+    if (!isMoving) this.describe(data, regions, order ?? []);
+  }
+
+  drawMaps({ grid: [rows, columns], levels, mean }, regions, order) {
+    const { ref: { ranked }, size: [width, height] } = this;
+    if (!width) return;
+    const { sharp, across, down } = onScreen(width, height);
+    if (ranked.width !== across || ranked.height !== down) Object.assign(ranked, { width: across, height: down });
+    const context = ranked.getContext("2d");
+    context.clearRect(0, 0, across, down);
+    const { fontSize, fontFamily } = getComputedStyle(ranked);
+    const size = parseFloat(fontSize) * sharp;
+    context.textBaseline = "alphabetic";
+    context.font = `${size}px ${fontFamily}`;
+    const gap = gapOf(rows, columns);
+    const [wide, tall] = [across / (mean + 1) / (columns + gap), down / levels / (rows + gap)]; // of a patch
+    const [padding, strip] = [0.25 * size, 1.25 * size];
+    const room = columns * wide - 2 * padding;
+    const hasBoth = context.measureText(`${order.length} 88.8`).width < room;
+    order.forEach(([layer, head], rank) => {
+      if (rank >= BEST && !hasBoth) return;
+      const x = (head * (columns + gap) + (gap >> 1)) * wide;
+      const end = (layer * (rows + gap) + (gap >> 1) + rows) * tall;
+      context.fillStyle = rank < BEST ? STRONG : PLAIN;
+      context.fillRect(x, end - strip, columns * wide, strip);
+      context.fillStyle = "#fff";
+      context.textAlign = "left";
+      context.fillText(`${rank + 1}`, x + padding, end - 0.3 * size);
+      context.textAlign = "right";
+      if (hasBoth) context.fillText(times(regions.value(layer, head), 1), x + columns * wide - padding, end - 0.3 * size);
+    });
+  }
+
+  drawBest(data, regions, order, isComplete) {
+    const { ref } = this;
+    ref.waiting.hidden = isComplete;
+    [...ref.best.children].forEach((item, rank) => {
+      item.hidden = rank >= order.length;
+      if (item.hidden) return;
+      const [layer, head] = order[rank];
+      const [button] = item.children;
+      const value = times(regions.value(layer, head), 2);
+      button.textContent = `L${layer + 1} H${head + 1}  ${value}×`;
+      button.dataset.head = `${layer} ${head}`;
+      button.title = `Show ${headWords(data, layer, head).toLowerCase()}: ${value} × uniform attention`;
+      button.setAttribute("aria-label", `${headWords(data, layer, head)}: ${value} × uniform`);
+    });
+  }
+
+  // rank and value of each head for its map
+  describe(data, regions, order) {
+    const ranks = new Map(order.map(([layer, head], rank) => [`${layer} ${head}`, rank + 1]));
+    for (const button of this.ref.buttons.children) {
+      const [layer, column] = [Number(button.dataset.layer), Number(button.dataset.head)];
+      const name = headWords(data, layer, column === data.mean ? null : column);
+      const rank = ranks.get(`${layer} ${column}`);
+      button.title = rank ? `${name}: rank ${rank} of ${order.length}, ${times(regions.value(layer, column), 2)} × uniform` : name;
+    }
+  }
+}
