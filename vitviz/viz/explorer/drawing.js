@@ -23,7 +23,7 @@ export class RegionTools {
     this.root.classList.toggle("drawing", kind !== null);
     for (const button of this.buttons) button.setAttribute("aria-pressed", button.dataset.tool === kind);
     const { view } = this.state();
-    this.choose(view.query, false);
+    if (view) this.choose(view.query, false);
   }
 
   // true if the image shows the region, not the patch under the pointer
@@ -99,8 +99,8 @@ export class RegionTools {
   }
 
   // outline of a region of several patches; a single one has a frame
-  draw(query) {
-    const { data } = this.state();
+  draw() {
+    const { data, view: { query } } = this.state();
     const drawn = `${data.grid} ${query}`;
     if (drawn === this.drawn) return;
     this.drawn = drawn;

@@ -2,7 +2,6 @@
 
 import { Component } from "../browser/component.js";
 import { element } from "../browser/elements.js";
-import { whenIdle } from "../browser/frames.js";
 import { isPress, onKeys, rove } from "../browser/keys.js";
 import { cellAt, clamp, onHover } from "../browser/pointer.js";
 import { AttentionData, Part, range } from "./attention.js";
@@ -13,7 +12,6 @@ import { Painter, gapOf } from "./paint.js";
 import { aboutWords, endWords, factWords, headWords, levelMark, noteWords, statusWords } from "./labels.js";
 import { patchesOf } from "./patches.js";
 import { Ranking } from "./ranking.js";
-import { Regions } from "./regions.js";
 
 // `mount` sends the user's choices to Python, if there is one: it has the methods send(event, value, options) and
 // pending(event), see vitviz/ui/components/_shared/mounted.js.
@@ -32,7 +30,7 @@ export class Explorer extends Component {
 
   close() {
     super.close();
-    this.cancelIdle?.();
+    this.ranking.close();
     if (this.viewTimer) this.sendView(); // the last action counts, even if the explorer is unmounted
     if (this.styleTimer) this.sendStyle();
     URL.revokeObjectURL(this.ref.photo.src);
@@ -59,7 +57,7 @@ export class Explorer extends Component {
     this.data.places = places; // see vitviz.notation.view.places; token indices are comparable if these are equal
     this.data.kept = kept; // layers of a file, which contains no others; null if Python can send the others
     this.painter = new Painter(this.data);
-    this.regions = new Regions(this.data);
+    this.ranking.take(this.data);
     this.controlsDrawn = null;
     const samePlaces = `${before?.places}` === `${places}`;
     if (before?.picture_id !== header.picture_id || !samePlaces) {
@@ -152,39 +150,18 @@ export class Explorer extends Component {
   }
 
   draw() {
-    const { data, painter, ref, regions, view } = this;
-    const order = this.rank();
-    if (Array.isArray(this.token)) regions.attend(view.direction);
+    const { data, painter, ranking, ref, tools, view } = this;
+    ranking.update(view, tools.kind !== null);
+    if (Array.isArray(this.token)) ranking.regions.attend(view.direction);
     else data.attend(this.token, view.direction, view.query ?? data.home());
     const weights = this.weights();
     painter.overlay(ref.heat, weights, view.scale, data.reads(view.layer));
     painter.overview(ref.overview, view.scale);
     this.marks.draw(data, this.style.marks);
-    this.ranking.draw(data, regions, order, this.isRanked, this.tools.stroke !== null);
+    ranking.draw(tools.stroke !== null);
     this.drawMarks(weights);
     this.drawWords(weights);
     this.drawControls();
-  }
-
-  // heads by the attention of the pinned region, or while a tool is chosen of the pinned patch; null if there is none
-  rank() {
-    const { data, regions, tools, view } = this;
-    const patches = patchesOf(view.query, data.prefix);
-    this.isRanked = true;
-    if (!patches.length || !(tools.kind || patches.length > 1)) return null;
-    regions.choose(patches);
-    this.isRanked = regions.follow(view.layer);
-    if (!this.isRanked) this.schedule(); // the other layers
-    if (!regions.isPrepared) this.prepare();
-    return regions.rank(this.ranking.relation, view.direction);
-  }
-
-  prepare() {
-    this.cancelIdle?.();
-    const { regions } = this;
-    this.cancelIdle = whenIdle((isOver) => {
-      if (regions === this.regions && !regions.prepare(isOver)) this.prepare();
-    });
   }
 
   // weights of the framed head for the token under the pointer; null until Python has sent them
@@ -200,7 +177,7 @@ export class Explorer extends Component {
     this.place(ref.query, token);
     this.place(ref.key, top);
     this.place(ref.pin, view.query ?? -1); // stays while the pointer is on other patches
-    this.tools.draw(view.query);
+    this.tools.draw();
     Object.assign(root.dataset, {
       query: token, layer: data.isPool(view.layer) ? "pool" : view.layer, head: view.head ?? "mean", pinned: view.query ?? "",
       direction: view.direction, scale: view.scale, topKey: weights ? top : "", topWeight: weights ? weights[top] : "",

@@ -2,8 +2,11 @@
 
 import { onScreen } from "../browser/canvas.js";
 import { element } from "../browser/elements.js";
+import { whenIdle } from "../browser/frames.js";
 import { headWords } from "./labels.js";
 import { gapOf } from "./paint.js";
+import { patchesOf } from "./patches.js";
+import { Regions } from "./regions.js";
 
 const BEST = 5; // heads that are named
 const [PLAIN, STRONG] = ["#14121bd9", "#00706c"]; // grounds of the white numbers; the second is of the best heads
@@ -14,9 +17,8 @@ function times(value, digits) {
 }
 
 export class Ranking {
-  constructor({ ref, listening }, redraw) {
-    this.ref = ref;
-    this.drawn = null;
+  constructor({ root, ref, listening }, redraw) {
+    Object.assign(this, { root, ref, redraw, drawn: null, order: null, isComplete: true });
     this.size = [0, 0]; // cached, because reading it while drawing would force a layout of the page
     this.relation = ref.relation.value;
     ref.best.replaceChildren(...Array.from({ length: BEST }, () => element("li", {}, {}, [element("button", { type: "button" })])));
@@ -31,21 +33,56 @@ export class Ranking {
     });
   }
 
-  // `order`: ranked heads as [layer, head], the best first; null without a region. `isComplete`: false while others are
-  // being computed. `isMoving`: true while the region changes.
-  draw(data, regions, order, isComplete, isMoving) {
-    const { ref, relation } = this;
+  close() {
+    this.cancel?.();
+  }
+
+  take(data) {
+    this.data = data;
+    this.regions = new Regions(data);
+  }
+
+  // Rank the heads by the pinned region, or with `ofPatch` also by a pinned patch.
+  update(view, ofPatch) {
+    const { data, regions } = this;
+    const patches = patchesOf(view.query, data.prefix);
+    this.isComplete = true;
+    this.order = null; // ranked heads as [layer, head], the best first
+    if (!patches.length || !(ofPatch || patches.length > 1)) return;
+    regions.choose(patches);
+    this.isComplete = regions.follow(view.layer);
+    if (!this.isComplete) this.redraw(); // the other layers
+    this.root.dataset.prepared = regions.isPrepared;
+    if (!regions.isPrepared) this.prepare();
+    this.order = regions.rank(this.relation, view.direction);
+  }
+
+  // compute attention matrices while the browser is idle, so that regions can be drawn without waiting
+  prepare() {
+    this.cancel?.();
+    const { regions } = this;
+    this.cancel = whenIdle((isOver) => {
+      if (regions !== this.regions) return;
+      if (regions.prepare(isOver)) this.redraw();
+      else this.prepare();
+    });
+  }
+
+  // `isMoving`: true while the region changes
+  draw(isMoving) {
+    const { data, isComplete, order, ref, regions, relation } = this;
     ref.ranking.hidden = ref.ranked.hidden = order === null;
     const state = order && `${data.key} ${regions.version} ${relation} ${order.join(" ")} ${isComplete} ${isMoving}`;
     if (state === this.drawn) return;
     this.drawn = state;
-    if (order) this.drawMaps(data, regions, order);
-    this.drawBest(data, regions, order ?? [], isComplete);
-    if (!isMoving) this.describe(data, regions, order ?? []);
+    this.root.dataset.best = order?.slice(0, BEST).join(" ") ?? ""; // layer and head of each, from 0
+    if (order) this.drawMaps(order);
+    this.drawBest(order ?? []);
+    if (!isMoving) this.describe(order ?? []);
   }
 
-  drawMaps({ grid: [rows, columns], levels, mean }, regions, order) {
-    const { ref: { ranked }, size: [width, height] } = this;
+  drawMaps(order) {
+    const { data: { grid: [rows, columns], levels, mean }, ref: { ranked }, regions, size: [width, height] } = this;
     if (!width) return;
     const { sharp, across, down } = onScreen(width, height);
     if (ranked.width !== across || ranked.height !== down) Object.assign(ranked, { width: across, height: down });
@@ -74,8 +111,8 @@ export class Ranking {
     });
   }
 
-  drawBest(data, regions, order, isComplete) {
-    const { ref } = this;
+  drawBest(order) {
+    const { data, isComplete, ref, regions } = this;
     ref.waiting.hidden = isComplete;
     [...ref.best.children].forEach((item, rank) => {
       item.hidden = rank >= order.length;
@@ -91,7 +128,8 @@ export class Ranking {
   }
 
   // rank and value of each head for its map
-  describe(data, regions, order) {
+  describe(order) {
+    const { data, regions } = this;
     const ranks = new Map(order.map(([layer, head], rank) => [`${layer} ${head}`, rank + 1]));
     for (const button of this.ref.buttons.children) {
       const [layer, column] = [Number(button.dataset.layer), Number(button.dataset.head)];
