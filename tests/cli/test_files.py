@@ -164,7 +164,9 @@ def test_everything_counts_from_1(vit, written, trace):
 
 
 @pytest.mark.parametrize("kind", POOLED)
-@pytest.mark.parametrize("typed", [("pool", "2", None), (None, "mean", None), ("2", "1", "2-3")])
+@pytest.mark.parametrize(
+    "typed", [("pool", "2", None), (None, "mean", None), ("2", "1", "2-3"), ("2", "1", "2..3-3..5,4-6")]
+)
 def test_the_app_and_the_command_line_name_alike(kind, typed):
     from vitviz.cli.attention import Attention
     from vitviz.cli.parse import parse_head, parse_layer, parse_query

@@ -80,6 +80,7 @@ def file_calls(small, trace, safe, prepared):
             },
             "overlay_picture": {"trace": trace, "view": looked, "picture": Image.new("RGB", (9, 9))},
             "overlay_png": {"trace": trace, "view": looked, "picture": Image.new("RGB", (9, 9)), "about": about},
+            "query_in_name": {"text": "7-9"},
             "safe_name": {"text": "a", "default": "b"},
             "stem": {"image": "a.png", "layer": 1, "head": 0, "token": "cls", "to": True},
         },

@@ -39,7 +39,7 @@ class Attention:
         """Settings that differ from the defaults, for the name of a report."""
         layer = layer_in_name(self.layer) if self.layer else ""
         head = head_in_name(self.head) if self.head != MEAN else ""
-        query = export.safe_name(self.query) if self.query else ""
+        query = export.query_in_name(self.query) if self.query else ""
         return [layer, head, query, self.direction if self.direction != "from" else "", *self._scale]
 
     @property
@@ -64,7 +64,7 @@ class Attention:
         token = None if pool else self.query or ("cls" if config.class_token else None)
         at = (POOL if pool else layer + 1, parse_head(self.head, layer, config))
         return "-".join(
-            [export.stem(name, *at, token and export.safe_name(token), self.direction == "to"), *self._scale]
+            [export.stem(name, *at, token and export.query_in_name(token), self.direction == "to"), *self._scale]
         )
 
     def view(self, trace: Trace) -> View:

@@ -4,6 +4,7 @@ File names and metadata count layers, heads and tokens from 1, as links and the 
 `vitviz.notation.marks`).
 """
 
+import hashlib
 import io
 import json
 import textwrap
@@ -232,7 +233,7 @@ def file_stem(view: View, about: dict) -> str:
         about: result of `metadata` for the view.
     """
     _check_complete(about)
-    token = about["token"] and safe_name(about["token"])  # of a region, it can be long
+    token = about["token"] and query_in_name(about["token"])
     return stem(about["image"], about["layer"], view.head, token, about["direction"] == "to")
 
 
@@ -244,7 +245,7 @@ def stem(image: str, layer: int | str, head: int | None, token: str | None, to: 
         image: file name of the image.
         layer: layer from 1, or `"pool"`.
         head: head from 0; None for the mean.
-        token: token as written on the command line; None for no token.
+        token: token as written on the command line, or for a region the result of `query_in_name`; None for no token.
         to: True for the attention to the token.
     """
     parts = [
@@ -255,6 +256,18 @@ def stem(image: str, layer: int | str, head: int | None, token: str | None, to: 
         "to" if to and token else "",
     ]
     return "-".join(filter(None, parts))
+
+
+@typed
+def query_in_name(text: str) -> str:
+    """Convert a query as written on the command line to a part of a file name; long ones get a digest.
+
+    Examples: `"7-9"`, `"2--4-3--6"`.
+    """
+    longest = 40
+    if len(text) <= longest:
+        return safe_name(text)
+    return f"{safe_name(text[: longest - 9])}-{hashlib.sha256(text.encode('utf-8', 'replace')).hexdigest()[:8]}"
 
 
 @typed

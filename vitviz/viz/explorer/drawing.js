@@ -13,7 +13,9 @@ export class RegionTools {
     }
     listening.on(ref.stage, "pointerdown", (event) => this.begin(event));
     listening.on(ref.stage, "pointermove", (event) => this.move(event));
-    for (const end of ["pointerup", "pointercancel"]) listening.on(ref.stage, end, (event) => this.end(event));
+    for (const end of ["pointerup", "pointercancel", "lostpointercapture"]) {
+      listening.on(ref.stage, end, (event) => this.end(event));
+    }
   }
 
   // null for none: then a click pins a patch
