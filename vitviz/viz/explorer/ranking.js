@@ -19,7 +19,7 @@ function times(value, digits) {
 export class Ranking {
   constructor({ root, ref, listening }, redraw) {
     Object.assign(this, { root, ref, redraw, drawn: null, order: null, isComplete: true });
-    this.size = [0, 0]; // cached, because reading it while drawing would force a layout of the page
+    this.size = [0, 0]; // cached, as the font, because reading them while drawing would force a layout of the page
     this.relation = ref.relation.value;
     ref.best.replaceChildren(...Array.from({ length: BEST }, () => element("li", {}, {}, [element("button", { type: "button" })])));
     listening.on(ref.relation, "change", () => {
@@ -28,6 +28,8 @@ export class Ranking {
     });
     listening.onResize(ref.ranked, ({ width, height }) => {
       this.size = [width, height];
+      const { fontSize, fontFamily } = getComputedStyle(ref.ranked);
+      this.font = [parseFloat(fontSize), fontFamily];
       this.drawn = null;
       redraw();
     });
@@ -88,10 +90,8 @@ export class Ranking {
     if (ranked.width !== across || ranked.height !== down) Object.assign(ranked, { width: across, height: down });
     const context = ranked.getContext("2d");
     context.clearRect(0, 0, across, down);
-    const { fontSize, fontFamily } = getComputedStyle(ranked);
-    const size = parseFloat(fontSize) * sharp;
-    context.textBaseline = "alphabetic";
-    context.font = `${size}px ${fontFamily}`;
+    const size = this.font[0] * sharp;
+    context.font = `${size}px ${this.font[1]}`;
     const gap = gapOf(rows, columns);
     const [wide, tall] = [across / (mean + 1) / (columns + gap), down / levels / (rows + gap)]; // of a patch
     const [padding, strip] = [0.25 * size, 1.25 * size];
@@ -112,8 +112,8 @@ export class Ranking {
   }
 
   drawBest(order) {
-    const { data, isComplete, ref, regions } = this;
-    ref.waiting.hidden = isComplete;
+    const { data, ref, regions } = this;
+    ref.state.textContent = this.state(order);
     [...ref.best.children].forEach((item, rank) => {
       item.hidden = rank >= order.length;
       if (item.hidden) return;
@@ -125,6 +125,13 @@ export class Ranking {
       button.title = `Show ${headWords(data, layer, head).toLowerCase()}: ${value} × uniform attention`;
       button.setAttribute("aria-label", `${headWords(data, layer, head)}: ${value} × uniform`);
     });
+  }
+
+  // what is missing
+  state({ length }) {
+    if (!this.isComplete) return "computing …";
+    if (!length) return this.regions.tokens?.length > 1 ? "no patches outside" : "";
+    return length < this.data.layers * this.data.heads ? "only layers that follow the pointer" : "";
   }
 
   // rank and value of each head for its map
