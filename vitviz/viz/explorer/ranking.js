@@ -120,7 +120,7 @@ export class Ranking {
       const [layer, head] = order[rank];
       const [button] = item.children;
       const value = times(regions.value(layer, head), 2);
-      button.textContent = `L${layer + 1} H${head + 1}  ${value}×`;
+      button.textContent = `L${layer + 1} H${head + 1} ${value}×`;
       button.dataset.head = `${layer} ${head}`;
       button.title = `Show ${headWords(data, layer, head).toLowerCase()}: ${value} × uniform attention`;
       button.setAttribute("aria-label", `${headWords(data, layer, head)}: ${value} × uniform`);
