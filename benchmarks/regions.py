@@ -66,7 +66,8 @@ def _dragged(explorer: Hovered, corners: Sequence[Corner]) -> tuple[np.ndarray, 
     scripting = explorer.page.evaluate(script)
     if len(scripting) < len(corners):
         raise RuntimeError(f"The explorer measured {len(scripting)} drawings for {len(corners)} rectangles.")
-    return np.array(scripting), np.array(latency.json_value())
+    latencies = np.array(latency.json_value(), float)
+    return np.array(scripting), latencies[np.isfinite(latencies)]  # some drawings follow without an event
 
 
 def _reach(explorer: Hovered, corner: Corner) -> None:

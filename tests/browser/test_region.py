@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.explorer_page import ExplorerPage
-from tests.browser.layout import downloaded
+from tests.browser.layout import downloaded, go_to
 from tests.browser.test_phone import PHONE
 from vitviz.analysis.regions import region_attention
 from vitviz.notation.view import View
@@ -165,8 +165,8 @@ def test_other_pages_show_no_region(app, new_page, cat):
     page.goto(f"{app}/explore?{LINK}&query=4..7-5..9")
     explorer = Drawn(page).ready()
     explorer.has_region(block(cat, (3, 7), (4, 9)))
-    page.get_by_test_id("stSidebar").get_by_role("link", name="Attention").click()
+    go_to(page, "Attention")
     page.wait_for_url("**/attention?*")
     expect(page).not_to_have_url(re.compile(r"query=4\.\."))
-    page.get_by_test_id("stSidebar").get_by_role("link", name="Explore").click()
+    go_to(page, "Explore")
     Drawn(page).has_region(block(cat, (3, 7), (4, 9)))

@@ -378,6 +378,7 @@ export class Explorer extends Component {
 
   // draw a rectangle from the pinned patch
   extend(step, wait) {
+    this.hint.end();
     this.hovered = null;
     this.change({ query: this.tools.extended(step) }, wait);
   }

@@ -139,6 +139,7 @@ class LayerSums {
     this.bytes = bytes <= free ? bytes : 0;
     this.matrix = this.bytes ? new Float32Array(bytes / 4) : null; // [head][query][key]
     this.one = new Float32Array(tokens);
+    this.all = null; // sums of all patches, once the matrix is complete
   }
 
   get isReady() {
@@ -154,7 +155,11 @@ class LayerSums {
     }
     this.computed += 1;
     if (!this.isReady) return;
+    const { prefix, tokens } = this.data;
     this.clear(); // so that all sums come from the matrices, and rounding errors cancel
+    this.add(range(tokens - prefix).map((patch) => prefix + patch), 1);
+    this.all = [this.rows, this.columns, this.inside].map((sums) => sums.slice());
+    this.clear();
     this.isCurrent = false;
   }
 
@@ -169,14 +174,20 @@ class LayerSums {
 
   // `inside` and `tokens` are the same set
   follow(inside, tokens) {
-    const changed = range(inside.length).filter((token) => inside[token] !== this.inside[token]);
-    if (changed.length > tokens.length || !tokens.length) {
-      this.clear();
-      this.add(tokens, 1);
-    } else {
-      this.add(changed.filter((token) => inside[token]), 1);
-      this.add(changed.filter((token) => !inside[token]), -1);
-    }
+    const changed = () => range(inside.length).filter((token) => inside[token] !== this.inside[token]);
+    const patches = inside.length - this.data.prefix;
+    const least = Math.min(changed().length, tokens.length, this.all ? patches - tokens.length : Infinity);
+    if (least === tokens.length) this.clear();
+    else if (least === patches - tokens.length) this.fill();
+    const rest = changed();
+    this.add(rest.filter((token) => inside[token]), 1);
+    this.add(rest.filter((token) => !inside[token]), -1);
+  }
+
+  // the sums of all patches
+  fill() {
+    [this.rows, this.columns, this.inside].forEach((sums, i) => sums.set(this.all[i]));
+    this.count = this.data.tokens - this.data.prefix;
   }
 
   add(tokens, sign) {
