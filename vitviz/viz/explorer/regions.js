@@ -155,7 +155,7 @@ class LayerSums {
     }
     this.computed += 1;
     if (!this.isReady) return;
-    const { prefix, tokens } = this.data;
+    const { prefix } = this.data;
     this.clear(); // so that all sums come from the matrices, and rounding errors cancel
     this.add(range(tokens - prefix).map((patch) => prefix + patch), 1);
     this.all = [this.rows, this.columns, this.inside].map((sums) => sums.slice());
