@@ -32,10 +32,7 @@ def parse_query(text: str, trace: Trace) -> Query:
         ValueError: if the trace does not have these tokens; the message lists the accepted values.
     """
     if "," not in text and ".." not in text:
-        try:
-            return parse_token(text, trace)
-        except ValueError as error:
-            raise ValueError(f"{error}, or several patches, such as {_example(trace)}") from error
+        return parse_token(text, trace)
     inside = np.zeros(trace.grid, bool)
     for part in text.split(","):
         found = _PART.fullmatch(part)
@@ -55,12 +52,7 @@ def _span(first: str, last: str | None) -> tuple[int, int]:
 
 def _expected(trace: Trace) -> str:
     rows, columns = trace.grid
-    return f"patches from 1-1 to {rows}-{columns}, such as {_example(trace)}"
-
-
-def _example(trace: Trace) -> str:
-    rows, columns = trace.grid
-    return f"1..{rows}-1..{columns} or 1-1,{rows}-{columns}"
+    return f"patches from 1-1 to {rows}-{columns}, such as 1..{rows}-1..{columns} or 1-1,{rows}-{columns}"
 
 
 @typed
