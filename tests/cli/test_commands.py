@@ -53,7 +53,7 @@ def test_attention_of_a_region_is_the_librarys(vit, written, model):
     assert name == "cat-L3-H2-4--6-9--10.npz"
     np.testing.assert_allclose(np.load(io.BytesIO(data))["weights"], trace.attention(2, 1, tokens), atol=1e-6)
     wrong = vit("attention", CAT, "--query", "4..6-9..17")
-    assert wrong.exit_code == 1
+    assert wrong.exit_code == 2
     assert "16-16" in wrong.stderr
 
 

@@ -37,7 +37,7 @@ def parse_query(text: str, trace: Trace) -> Query:
     for part in text.split(","):
         found = _PART.fullmatch(part)
         if found is None:
-            raise ValueError(_expected(trace))
+            return parse_token(text, trace)  # raises
         spans = [_span(*found.group(first, first + 1)) for first in (1, 3)]
         if any(not 1 <= first <= last <= side for (first, last), side in zip(spans, trace.grid, strict=True)):
             raise ValueError(_expected(trace))
@@ -63,7 +63,7 @@ def format_query(query: Query, trace: Trace) -> str:
         IndexError: if an index is out of range.
         ArgumentError: if several tokens are not all patches.
     """
-    if isinstance(query, int):
+    if not isinstance(query, tuple | list):
         return format_token(query, trace)
     return ",".join(
         f"{_format_span(top, bottom)}-{_format_span(left, right)}"
@@ -83,9 +83,11 @@ def places(query: Query, trace: Trace) -> np.ndarray:
         IndexError: if an index is out of range.
         ArgumentError: if several tokens are not all patches.
     """
-    inside = np.zeros(trace.token_count, bool)
-    inside[[checked_index(token, trace.token_count, "token") for token in np.atleast_1d(query).tolist()]] = True
-    if isinstance(query, tuple) and inside[: trace.prefix].any():
+    inside, several = np.zeros(trace.token_count, bool), isinstance(query, tuple | list)
+    inside[[checked_index(token, trace.token_count, "token") for token in (query if several else [query])]] = True
+    if several and not inside.any():
+        raise ArgumentError("The query is empty; give at least one token.")
+    if several and inside[: trace.prefix].any():
         raise ArgumentError("Only patches can be combined to a query; leave out the prefix tokens.")
     return inside[trace.prefix :].reshape(trace.grid)
 
