@@ -49,7 +49,7 @@ class ExplorerPage:
         return View(
             layer=int(self.data("layer")),
             head=None if head == "mean" else int(head),
-            query=int(self.data("query")),
+            query=tuple(map(int, self.data("query").split(","))),
             direction=self.data("direction"),
             scale=self.data("scale"),
         )

@@ -43,6 +43,20 @@ def test_attention_is_the_librarys(vit, written, model):
     assert png.info["Description"].startswith(f"{View(2, 1, 1 + 3 * 20 + 8).label(trace)}: ")
 
 
+def test_attention_of_a_region_is_the_librarys(vit, written, model):
+    result = vit("attention", CAT, "--layer", "3", "--head", "2", "--query", "4..6-9..10", "--format", "npz", "--json")
+    trace = model.trace(CAT)
+    tokens = [1 + 16 * row + column for row in (3, 4, 5) for column in (8, 9)]
+    (said,) = objects(result)
+    assert said["token"] == "4..6-9..10"
+    ((name, data),) = written().items()
+    assert name == "cat-L3-H2-4--6-9--10.npz"
+    np.testing.assert_allclose(np.load(io.BytesIO(data))["weights"], trace.attention(2, 1, tokens), atol=1e-6)
+    wrong = vit("attention", CAT, "--query", "4..6-9..17")
+    assert wrong.exit_code == 2
+    assert "16-16" in wrong.stderr
+
+
 def test_attention_by_default(vit, written):
     result = vit("attention", CAT)
     assert (result.exit_code, list(written())) == (0, ["cat-L12-mean-cls.png"])

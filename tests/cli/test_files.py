@@ -164,10 +164,12 @@ def test_everything_counts_from_1(vit, written, trace):
 
 
 @pytest.mark.parametrize("kind", POOLED)
-@pytest.mark.parametrize("typed", [("pool", "2", None), (None, "mean", None), ("2", "1", "2-3")])
+@pytest.mark.parametrize(
+    "typed", [("pool", "2", None), (None, "mean", None), ("2", "1", "2-3"), ("2", "1", "2..3-3..5,4-6")]
+)
 def test_the_app_and_the_command_line_name_alike(kind, typed):
     from vitviz.cli.attention import Attention
-    from vitviz.cli.parse import parse_head, parse_layer, parse_token
+    from vitviz.cli.parse import parse_head, parse_layer, parse_query
     from vitviz.notation.view import View
     from vitviz.viz import export
 
@@ -175,7 +177,7 @@ def test_the_app_and_the_command_line_name_alike(kind, typed):
     found = trace_of(kind)
     at = parse_layer(layer, found.config)
     query_or_home = query or (None if found.config.class_token or layer == "pool" else "3-4")
-    view = View(at, parse_head(head, at, found.config), parse_token(query_or_home, found))
+    view = View(at, parse_head(head, at, found.config), parse_query(query_or_home, found))
     about = export.metadata(found, view, "cat.jpg", "x", "crop")
     asked = Attention(layer, head, query_or_home, "from", "relative")
     assert asked.stem("cat", found.config) == export.file_stem(view, about)

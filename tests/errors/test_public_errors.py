@@ -43,7 +43,7 @@ from vitviz.model.edits import (
     checked,
 )
 from vitviz.notation import edits as notation
-from vitviz.notation import marks, view
+from vitviz.notation import marks, queries, view
 from vitviz.viz import colour, export, figures, inline, overview, picture, scan_figures
 from vitviz.walkthrough import checks, sequence, steps, worksheet
 from vitviz.walkthrough import quiz as questions
@@ -135,6 +135,7 @@ NAMES = {
     "walkthrough.checks": checks,
     "walkthrough.worksheet": worksheet,
     "notation.marks": marks,
+    "notation.queries": queries,
     "zoo.heads": heads,
 }
 
@@ -190,7 +191,10 @@ def run(function, arguments):
     try:
         result = function(**arguments)
     except ValueError as error:
-        if isinstance(error, VitvizError) or function.__module__ != "vitviz.notation.marks":
+        if isinstance(error, VitvizError) or function.__module__ not in (
+            "vitviz.notation.marks",
+            "vitviz.notation.queries",
+        ):
             raise
         assert isinstance(arguments["text"], str), "only a text says, as the rest of a sentence, what it can be"
         return None

@@ -9,11 +9,12 @@ import torch
 import vitviz
 from tests.support.hostile.images import SMALL_FILES
 from tests.support.hostile.limits import cpu_limit, handled
-from tests.support.random_models import PLAIN
+from tests.support.random_models import PLAIN, trace_of
 from vitviz import zoo
 from vitviz.images import read_image
 from vitviz.notation import marks
 from vitviz.notation.edits import parse_edits
+from vitviz.notation.queries import parse_query
 from vitviz.ui.app import link
 from vitviz.ui.app.messages import escape_markdown
 from vitviz.zoo.find_vit import find_vit
@@ -36,6 +37,7 @@ BAITS = {
     "quotes": "num_heads='" * LONG,
     "options": " num_heads={" * LONG,
     "markup": "<" * LONG + ">",
+    "patches": "1..4-1..6," * LONG,
 }
 READERS = {
     "links": lambda text: link.find_misspelled([text, *text[:2000].split(".")]),
@@ -43,6 +45,7 @@ READERS = {
     "heads": lambda text: marks.parse_head(text, 0, PLAIN),
     "classes": lambda text: marks.parse_class(text, 1000),
     "sizes": marks.parse_size,
+    "queries": lambda text: parse_query(text, trace_of("mean")),
     "edits": lambda text: parse_edits(text, PLAIN, (4, 6)),
     "Markdown": escape_markdown,
     "repositories": repository_of,

@@ -27,7 +27,7 @@ LIKELY = {
     "fit": ("crop", "squash", "pad", "native"),
     "layer": ("1", "2", "3", "pool"),
     "head": ("1", "3", "mean"),
-    "query": ("cls", "reg1", "reg2", "dist", "1-1", "2-5", "4-6"),
+    "query": ("cls", "reg1", "reg2", "dist", "1-1", "2-5", "4-6", "1..2-3..5", "1-1..3,2-2", "1..4-1..6"),
     "direction": ("from", "to"),
     "scale": ("relative", "raw", "uniform"),
     "overlay": ("0", "1", "60", "100"),

@@ -106,7 +106,7 @@ def test_a_view_from_a_browser_is_read():
         GOOD | {"layer": 1.5},
         GOOD | {"layer": None},
         GOOD | {"head": True},
-        GOOD | {"query": [1]},
+        GOOD | {"query": ["1"]},
         GOOD | {"direction": "sideways"},
         GOOD | {"scale": ["raw"]},
     ],

@@ -212,6 +212,7 @@ def test_the_npz_holds_the_numbers(trace, view):
         ("cat.jpg", View(11, 3, 1 + 6 * 16 + 8), "cat-L12-H4-7-9"),
         ("cat.jpg", View(11, 3, 1 + 6 * 16 + 8, "to"), "cat-L12-H4-7-9-to"),
         ("cat", View(0, None, None), "cat-L1-mean-cls"),
+        ("cat.jpg", View(11, 3, (1, 2, 17, 18)), "cat-L12-H4-1--2-1--2"),
         ("my photo (1).final.png", View(0, 0, 1), "my-photo--1--final-L1-H1-1-1"),
         ("../../etc/passwd", View(0, 0, 1), "image-L1-H1-1-1"),
         ("💥.jpg", View(0, 0, 1), "image-L1-H1-1-1"),
@@ -220,6 +221,26 @@ def test_the_npz_holds_the_numbers(trace, view):
 )
 def test_file_names(trace, name, view, stem):
     assert file_stem(view, metadata(trace, view, name, "DINOv2-S/14", "crop")) == stem
+
+
+def test_a_long_region_has_a_name_of_its_own(trace):
+    chequered = [View(0, 0, tuple(range(first, 257, 2))) for first in (1, 3, 5)]
+    names = {file_stem(view, about(trace, view)) for view in chequered}
+    assert len(names) == 3
+    assert max(map(len, names)) < 60
+
+
+def test_a_region_is_framed_along_its_edge(trace, picture):
+    """Around the four patches, and not between them."""
+    tokens = tuple(1 + 16 * row + column for row in (4, 5) for column in (6, 7))
+    drawn = np.asarray(overlay_picture(trace, View(2, 1, tokens), picture)).astype(int)
+    frame = np.abs(drawn - ImageColor.getrgb(QUERY)).max(axis=-1) == 0
+    rows, columns = np.nonzero(frame)
+    assert (rows.min(), rows.max(), columns.min(), columns.max()) == (160, 239, 240, 319)
+    inner = frame[163:237, 243:317]
+    assert not inner.any()
+    arrays = np.load(io.BytesIO(arrays_npz(trace, View(2, 1, tokens), about(trace, View(2, 1, tokens)))))
+    np.testing.assert_allclose(arrays["weights"], trace.attention(2, 1, list(tokens)), atol=1e-6)
 
 
 def test_registers_have_names_in_captions(small_trace):

@@ -100,7 +100,9 @@ def attention(
     out: Out = Path(),
     layer: Annotated[str | None, typer.Option(help="Layer from 1, or pool; by default the last layer.")] = None,
     head: Annotated[str, typer.Option(help="Head from 1, or mean.")] = "mean",
-    query: Annotated[str | None, typer.Option(help="Token: cls, reg1, or row-column of a patch, such as 7-9.")] = None,
+    query: Annotated[
+        str | None, typer.Option(help="Token: cls, reg1, row-column of a patch, such as 7-9, or patches: 2..4-3..6.")
+    ] = None,
     to: Annotated[bool, typer.Option("--to", help="Show the attention to the token instead of from it.")] = False,
     scale: Annotated[
         Scale, typer.Option(help="Colour scale: relative to max, raw weights, or relative to uniform attention.")

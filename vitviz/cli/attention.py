@@ -12,7 +12,7 @@ from ..trace.trace import Trace
 from ..trace.vision_transformer import VisionTransformer
 from ..viz import export
 from ..viz.colour import on_neutral
-from .parse import parse_head, parse_layer, parse_token
+from .parse import parse_head, parse_layer, parse_query
 from .result import Result, TracedImage, prediction_facts, prediction_values
 
 
@@ -23,7 +23,7 @@ class Attention:
     Attributes:
         layer: layer from 1, or `"pool"`; None for the last layer.
         head: head from 1, or `"mean"`.
-        query: selected token; None for the class token, or the centre patch of a model without one.
+        query: selected token or patches; None for the class token, or the centre patch of a model without one.
         direction: see `vitviz.notation.view.View`.
         scale: see `vitviz.notation.view.View`.
     """
@@ -39,7 +39,8 @@ class Attention:
         """Settings that differ from the defaults, for the name of a report."""
         layer = layer_in_name(self.layer) if self.layer else ""
         head = head_in_name(self.head) if self.head != MEAN else ""
-        return [layer, head, self.query or "", self.direction if self.direction != "from" else "", *self._scale]
+        query = export.query_in_name(self.query) if self.query else ""
+        return [layer, head, query, self.direction if self.direction != "from" else "", *self._scale]
 
     @property
     def _scale(self) -> list[str]:
@@ -63,7 +64,7 @@ class Attention:
         token = None if pool else self.query or ("cls" if config.class_token else None)
         at = (POOL if pool else layer + 1, parse_head(self.head, layer, config))
         return "-".join(
-            [export.stem(name, *at, token and export.safe_name(token), self.direction == "to"), *self._scale]
+            [export.stem(name, *at, token and export.query_in_name(token), self.direction == "to"), *self._scale]
         )
 
     def view(self, trace: Trace) -> View:
@@ -73,7 +74,7 @@ class Attention:
             VitvizError: if the trace has no such token, or the scale does not apply to signed weights.
         """
         layer = parse_layer(self.layer, trace.config)
-        head, query = parse_head(self.head, layer, trace.config), parse_token(self.query, trace)
+        head, query = parse_head(self.head, layer, trace.config), parse_query(self.query, trace)
         if self.scale not in scales(trace):
             raise VitvizError(f"Scale {self.scale!r} does not apply to signed attention weights; use relative or raw.")
         return View(layer, head, query, self.direction, self.scale)

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from ..errors import VitvizError
 from ..model.config import ViTConfig
-from ..notation import marks
+from ..notation import marks, queries
+from ..notation.queries import Query
 from ..trace.trace import Trace
 
 
@@ -28,16 +29,19 @@ def parse_head(text: str, layer: int, config: ViTConfig) -> int | None:
     return _parse("head", text, marks.parse_head, layer, config)
 
 
-def parse_token(text: str | None, trace: Trace) -> int | None:
-    """Parse a token: `"cls"`, `"reg2"`, or row and column of a patch, `"7-9"`. Returns its index; None for None.
+def parse_query(text: str | None, trace: Trace) -> Query | None:
+    """Parse a token, `"cls"`, `"reg2"` or `"7-9"`, or patches, `"2..4-3..6"`; see `vitviz.notation.queries`.
+
+    Returns:
+        Index of the token, or indices of the patches; None for None.
 
     Raises:
         VitvizError: if the trace has no such token.
     """
-    return None if text is None else _parse("token", text, marks.parse_token, trace)
+    return None if text is None else _parse("token", text, queries.parse_query, trace)
 
 
-def _parse(kind: str, text: str, parser: Callable, *arguments: object) -> int | None:
+def _parse(kind: str, text: str, parser: Callable, *arguments: object) -> Query | None:
     try:
         return parser(text, *arguments)
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""Selection of the attention weights to show: layer, head, token, direction and colour scale."""
+"""Selection of the attention weights to show: layer, head, query, direction and colour scale."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from ..errors import ArgumentError
 from ..errors.arguments import array, checked_index, of_kind, one_of, typed, with_fields_of
 from ..model.config import POOL, ViTConfig
 from ..trace.trace import Trace
+from .queries import Query, as_query, region_label
 
 Direction = Literal["from", "to"]
 Scale = Literal["relative", "raw", "uniform"]
@@ -29,7 +30,8 @@ class View:
     Attributes:
         layer: layer index, from 0; the number of layers stands for the attention pooling.
         head: head index, from 0; None for the mean over the heads.
-        query: index of the pinned token, prefix tokens first; None if no token is pinned (see `default_token`).
+        query: index of the pinned token, prefix tokens first; the indices of the patches of a pinned region, whose mean
+            row or column is shown; None if nothing is pinned (see `default_token`).
         direction: `"from"` for the tokens that the pinned token attends to (a row of the attention matrix); `"to"` for
             the tokens that attend to it (a column).
         scale: mapping from weights to colours, see `vitviz.viz.colour.tone`.
@@ -37,14 +39,16 @@ class View:
 
     layer: int
     head: int | None = 0
-    query: int | None = None
+    query: Query | None = None
     direction: Direction = "from"
     scale: Scale = "relative"
 
     def __post_init__(self) -> None:
         of_kind(self.layer, int, "layer")
         of_kind(self.head, int | None, "head")
-        of_kind(self.query, int | None, "query")
+        of_kind(self.query, Query | None, "query")
+        if isinstance(self.query, tuple | list):
+            object.__setattr__(self, "query", as_query(self.query))
         one_of(self.direction, DIRECTIONS, "direction")
         one_of(self.scale, SCALES, "scale")
 
@@ -56,8 +60,9 @@ class View:
             ArgumentError: if the data are not the fields of a view.
         """
         data = with_fields_of(cls, data, "A view")
-        indices = (data["layer"], *(data[name] for name in ("head", "query") if data[name] is not None))
-        if not all(type(index) is int for index in indices):
+        query = data["query"] if isinstance(data["query"], list) else [data["query"]]
+        indices = (data["layer"], *(index for index in (data["head"], *query) if index is not None))
+        if not all(type(index) is int for index in indices) or (len(query) > 1 and None in query):
             raise ArgumentError("The layer, head and query of a view must be whole numbers.")
         return cls(**data)
 
@@ -70,19 +75,33 @@ class View:
         return replace(
             view,
             head=view.head if view.head is not None and 0 <= view.head < view.num_heads(trace) else None,
-            query=view.query if view.query is not None and 0 <= view.query < trace.token_count else None,
+            query=view.query if view._fits(trace) else None,
             scale=view.scale if view.scale in scales(trace) else "relative",
         )
 
+    def _fits(self, trace: Trace) -> bool:
+        """Return True if the trace has the pinned tokens."""
+        if isinstance(self.query, tuple):
+            return trace.prefix <= self.query[0] and self.query[-1] < trace.token_count
+        return self.query is not None and 0 <= self.query < trace.token_count
+
+    def pins_patches(self, prefix: int) -> bool:
+        """Return True if a patch or a region is pinned, in a sequence with this number of prefix tokens."""
+        return isinstance(self.query, tuple) or (self.query is not None and self.query >= prefix)
+
+    def without_region(self) -> View:
+        """Unpin a region, for displays of a single token."""
+        return replace(self, query=None) if isinstance(self.query, tuple) else self
+
     def without_pinned_patch(self, trace: Trace, prefix: int | None = None) -> View:
-        """Unpin a patch token, because its index stands for another position on another grid.
+        """Unpin patches, because their indices stand for other positions on another grid.
 
         Args:
             trace: the current trace.
             prefix: number of prefix tokens when the token was pinned; that of the current trace if None.
         """
         common = trace.prefix if prefix is None else min(prefix, trace.prefix)
-        return self if self.query is None or self.query < common else replace(self, query=None)
+        return replace(self, query=None) if self.pins_patches(common) else self
 
     def is_pool(self, trace: Trace) -> bool:
         """Return True if the view is of the attention pooling."""
@@ -105,8 +124,8 @@ class View:
         skips_prefix = self.is_pool(trace) and not trace.config.pool_include_prefix
         return trace.token_count - (trace.prefix if skips_prefix else 0)
 
-    def token(self, trace: Trace) -> int:
-        """Return the index of the pinned token, or `default_token` if no token is pinned."""
+    def token(self, trace: Trace) -> Query:
+        """Return the pinned token or patches, or `default_token` if nothing is pinned."""
         return default_token(trace) if self.query is None else self.query
 
     def matrix(self, trace: Trace) -> np.ndarray:
@@ -121,16 +140,17 @@ class View:
             return self.matrix(trace)[0]
         token = self.token(trace)
         if self.direction == "to":
-            return self.matrix(trace)[:, token]
+            columns = self.matrix(trace)[:, token]
+            return columns.mean(axis=1) if isinstance(token, tuple) else columns
         if self.head is None:
             return trace.attention(self.layer, query=token).mean(axis=0)
         return trace.attention(self.layer, self.head, token)
 
     def direction_label(self, trace: Trace) -> str:
-        """Return the direction as text: `"attention from this token"` or `"attention to this token"`."""
+        """Return the direction as text: `"attention from this token"`, `"attention to these patches"`."""
         if self.is_pool(trace):
             return "attention from its learned query (the pinned token has no effect)"
-        return f"attention {self.direction} this token"
+        return f"attention {self.direction} {'these patches' if isinstance(self.query, tuple) else 'this token'}"
 
     def label(self, trace: Trace) -> str:
         """Return a label such as `"Layer 12, head 4, patch (7, 9)"` or `"Pooling, head 3"`, counted from 1."""
@@ -183,8 +203,13 @@ def default_token(trace: Trace) -> int:
 
 
 @typed
-def token_label(trace: Trace, token: int) -> str:
-    """Return the label of a token: `"class token"`, `"register 2"`, `"patch (7, 9)"` (row, column from 1)."""
+def token_label(trace: Trace, token: Query) -> str:
+    """Return the label of a token: `"class token"`, `"register 2"`, `"patch (7, 9)"` (row, column from 1).
+
+    For several patches, see `vitviz.notation.queries.region_label`.
+    """
+    if isinstance(token, tuple):
+        return region_label(token, trace)
     token = checked_index(token, trace.prefix + trace.grid[0] * trace.grid[1], "token")
     if token < trace.prefix:
         return trace.config.prefix_token_names[token]

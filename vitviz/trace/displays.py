@@ -20,7 +20,7 @@ class Displays:
         *,
         layer: int | str | None = None,
         head: int | None = None,
-        query: int | None = None,
+        query: int | Sequence[int] | None = None,
         layers: Sequence[int] | None = None,
         image: str | Path | bytes | Image.Image | None = None,
     ) -> None:
@@ -35,7 +35,8 @@ class Displays:
             layer: layer with which it opens, or `"pool"`; None for a telling view, chosen by
                 `vitviz.analysis.default_view.default_view`.
             head: head with which it opens; None for the mean of the heads.
-            query: token that is pinned when it opens, prefix tokens first; None for no pin.
+            query: token that is pinned when it opens, prefix tokens first; several patches for a region, whose mean row
+                is shown; None for no pin.
             layers: layers whose heads follow the pointer. The other layers show only the token that is selected when
                 the file opens. None for all layers if their queries and keys take at most 16 MB, and else only the
                 layer with which the file opens.
@@ -56,7 +57,7 @@ class Displays:
         *,
         layer: int | str | None = None,
         head: int | None = None,
-        query: int | None = None,
+        query: int | Sequence[int] | None = None,
         layers: Sequence[int] | None = None,
         image: str | Path | bytes | Image.Image | None = None,
     ) -> Any:

@@ -4,6 +4,7 @@ File names and metadata count layers, heads and tokens from 1, as links and the 
 `vitviz.notation.marks`).
 """
 
+import hashlib
 import io
 import json
 import textwrap
@@ -14,12 +15,13 @@ from PIL.PngImagePlugin import PngInfo
 
 from ..errors import ArgumentError
 from ..errors.arguments import array, one_of, typed, whole
-from ..notation.marks import format_head, format_token, head_in_name, layer_in_name, percent
+from ..notation.marks import format_head, head_in_name, layer_in_name, percent
+from ..notation.queries import format_query, places
 from ..notation.view import Scale, View, strongest_patch, token_label
 from ..trace.trace import Trace
 from . import provenance
 from .colour import KEY, QUERY, Style, colour_bar_labels, on_neutral, overlay, tone
-from .picture import MAX_SIDE, frame_patch
+from .picture import MAX_SIDE, frame_patches
 
 STYLE = Style()
 PICTURES = {"png": "png", "jpeg": "jpg", "webp": "webp"}  # file name extension of each format
@@ -48,7 +50,8 @@ def metadata(trace: Trace, view: View, image_name: str, model_title: str, fit: s
     """Return the metadata of an image or array: all settings needed to reproduce it.
 
     Layers, heads, rows and columns count from 1. A token is written as on the command line: `"cls"`, `"reg1"`, or row
-    and column of a patch, `"7-9"`. Attention pooling has `"layer": "pool"` and no token, because its query is learned.
+    and column of a patch, `"7-9"`, or of the patches of a region, `"2..4-3..6"`. Attention pooling has
+    `"layer": "pool"` and no token, because its query is learned.
     """
     rows, columns = trace.grid
     return {
@@ -61,7 +64,7 @@ def metadata(trace: Trace, view: View, image_name: str, model_title: str, fit: s
         "prefix": list(trace.config.prefix_token_names),
         "layer": view.attention_layer(trace) if view.is_pool(trace) else view.layer + 1,
         "head": "mean" if view.head is None else view.head + 1,
-        "token": None if view.is_pool(trace) else format_token(view.token(trace), trace),
+        "token": None if view.is_pool(trace) else format_query(view.token(trace), trace),
         "counted_from": 1,
         "direction": view.effective_direction(trace),
         "scale": view.scale,
@@ -121,8 +124,8 @@ def overlay_picture(trace: Trace, view: View, picture: Image.Image, style: Style
     image = overlay(picture, tones, view.scale, style.opacity / 100, signed, style.smooth)
     query = None if view.is_pool(trace) else view.token(trace)
     for token, colour in ((strongest_patch(trace, weights), KEY), (query, QUERY)):
-        if token is not None and token >= trace.prefix:
-            frame_patch(image, trace.grid, *divmod(token - trace.prefix, trace.grid[1]), colour)
+        if token is not None:
+            frame_patches(image, places(token, trace), colour)
     return image
 
 
@@ -230,7 +233,8 @@ def file_stem(view: View, about: dict) -> str:
         about: result of `metadata` for the view.
     """
     _check_complete(about)
-    return stem(about["image"], about["layer"], view.head, about["token"], about["direction"] == "to")
+    token = about["token"] and query_in_name(about["token"])
+    return stem(about["image"], about["layer"], view.head, token, about["direction"] == "to")
 
 
 @typed
@@ -241,7 +245,7 @@ def stem(image: str, layer: int | str, head: int | None, token: str | None, to: 
         image: file name of the image.
         layer: layer from 1, or `"pool"`.
         head: head from 0; None for the mean.
-        token: token as written on the command line; None for no token.
+        token: token as written on the command line, or for a region the result of `query_in_name`; None for no token.
         to: True for the attention to the token.
     """
     parts = [
@@ -252,6 +256,18 @@ def stem(image: str, layer: int | str, head: int | None, token: str | None, to: 
         "to" if to and token else "",
     ]
     return "-".join(filter(None, parts))
+
+
+@typed
+def query_in_name(text: str) -> str:
+    """Convert a query as written on the command line to a part of a file name; long ones get a digest.
+
+    Examples: `"7-9"`, `"2--4-3--6"`.
+    """
+    longest = 40
+    if len(text) <= longest:
+        return safe_name(text)
+    return f"{safe_name(text[: longest - 9])}-{hashlib.sha256(text.encode('utf-8', 'replace')).hexdigest()[:8]}"
 
 
 @typed

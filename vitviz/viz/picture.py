@@ -1,12 +1,14 @@
 """Images for display: sharper than the model input, but cropped and padded in the same way."""
 
+import numpy as np
 from PIL import Image, ImageDraw
 
-from ..errors.arguments import checked_grid, one_of, typed, whole
+from ..errors.arguments import array, checked_grid, one_of, typed, whole
 from ..images import Prepared, SafeImage
 from .colour import KEY, QUERY
 
 MAX_SIDE = 16_384  # pixels
+LINE = 3  # pixels, width of a frame
 _REDUCING_GAP = 1.5  # large photos are first reduced to at least 1.5 times the size, which takes half the time
 _GREY = (128, 128, 128)  # contrasts with both themes
 
@@ -84,9 +86,36 @@ def frame_patch(picture: Image.Image, grid: tuple[int, int], row: int, column: i
     Raises:
         ArgumentError: if the patch is outside the grid, or the colour is another one.
     """
-    rows, columns = checked_grid(grid)
-    row, column = whole(row, 0, rows - 1, "The row"), whole(column, 0, columns - 1, "The column")
+    patches = np.zeros(checked_grid(grid), bool)
+    rows, columns = patches.shape
+    patches[whole(row, 0, rows - 1, "The row"), whole(column, 0, columns - 1, "The column")] = True
+    frame_patches(picture, patches, colour)
+
+
+@typed
+def frame_patches(picture: Image.Image, patches: np.ndarray, colour: str) -> None:
+    """Draw a line along the inner edge of a set of patches.
+
+    Args:
+        picture: image of the model input, changed in place.
+        patches: True for the patches of the set, [row, column].
+        colour: see `frame_patch`.
+
+    Raises:
+        ArgumentError: if the patches are not an array with two axes, or the colour is another one.
+    """
+    patches = array(patches, "row, column", "The patches").astype(bool)
     one_of(colour, (KEY, QUERY), "colour of a frame")
+    rows, columns = patches.shape
     width, height = picture.width / columns, picture.height / rows
-    box = (column * width, row * height, (column + 1) * width - 1, (row + 1) * height - 1)
-    ImageDraw.Draw(picture).rectangle(box, outline=colour, width=3)
+    inside, draw = np.pad(patches, 1), ImageDraw.Draw(picture)
+
+    def strip(first: float, last: float, side: int) -> tuple[int, int]:
+        first, last = int(first), int(last)
+        return {-1: (first, first + LINE - 1), 0: (first, last), 1: (last - LINE + 1, last)}[side]
+
+    for row, column in np.argwhere(patches).tolist():
+        for down, right in np.argwhere(~inside[row : row + 3, column : column + 3]).tolist():
+            top, bottom = strip(row * height, (row + 1) * height - 1, down - 1)
+            left, end = strip(column * width, (column + 1) * width - 1, right - 1)
+            draw.rectangle((left, top, end, bottom), fill=colour)

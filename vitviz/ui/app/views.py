@@ -11,13 +11,12 @@ import streamlit as st
 from ...notation.marks import (
     format_head,
     format_layer,
-    format_token,
     one_of,
     parse_head,
     parse_layer,
     parse_number,
-    parse_token,
 )
+from ...notation.queries import format_query, parse_query
 from ...notation.view import DIRECTIONS, TokenLayout, View, scales, token_layout
 from ...trace.trace import Trace
 from ...viz.colour import Style
@@ -37,10 +36,12 @@ class ViewSetting(Setting):
 
     Attributes:
         shown: function that returns the view as shown on a page, which its links contain.
+        has_regions: True for a page that shows several pinned patches; on other pages, they count as nothing pinned.
         only: names of the query parameters in the links of a page.
     """
 
     shown: Callable[[View, state.Choice], View] = lambda view, choice: view
+    has_regions: bool = False
     only: tuple[str, ...] = NAMES_OF_VIEW
 
     @property
@@ -69,7 +70,7 @@ class ViewSetting(Setting):
         ):  # the token index would refer to another token
             view = view.without_pinned_patch(trace, session[_PLACES][0])
         session[_VIEW], session[_PLACES] = view.fitted(trace), token_layout(trace)
-        return session[_VIEW]
+        return session[_VIEW] if self.has_regions else session[_VIEW].without_region()
 
     def last(self, trace: Trace | None = None) -> View:
         """Return the view last shown on any page; if there is none, the last layer of the given trace."""
@@ -95,7 +96,7 @@ class ViewSetting(Setting):
                 of a pinned token would refer to another patch.
         """
         now = st.session_state[_PLACES]
-        if seen is not None and seen != now and view.query is not None and view.query >= min(seen[0], now[0]):
+        if seen is not None and seen != now and view.pins_patches(min(seen[0], now[0])):
             view = replace(view, query=None)
         self.set(view)
 
@@ -157,7 +158,7 @@ def read_view(parameters: Mapping[str, str], trace: Trace) -> tuple[View, list[s
     view = View(layer.get("layer", trace.layers - 1))
     parsers = {
         "head": lambda text: parse_head(text, view.layer, trace.config),
-        "query": lambda text: parse_token(text, trace),
+        "query": lambda text: parse_query(text, trace),
         "direction": one_of(DIRECTIONS),
         "scale": one_of(scales(trace)),
     }
@@ -173,7 +174,7 @@ def view_parameters(view: View, trace: Trace) -> dict[str, str]:
         "direction": view.direction,
         "scale": view.scale,
     }
-    return parameters if view.query is None else {**parameters, "query": format_token(view.query, trace)}
+    return parameters if view.query is None else {**parameters, "query": format_query(view.query, trace)}
 
 
 def read_style(parameters: Mapping[str, str]) -> tuple[Style, list[str]]:

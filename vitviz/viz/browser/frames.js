@@ -39,3 +39,17 @@ export class Frames {
     cancelAnimationFrame(this.sliding);
   }
 }
+
+// Call `act` once while the browser is idle, with a function that returns true when it should stop. Returns a function that
+// cancels the call.
+export function whenIdle(act) {
+  if (globalThis.requestIdleCallback) {
+    const request = requestIdleCallback((deadline) => act(() => deadline.timeRemaining() < 1));
+    return () => cancelIdleCallback(request);
+  }
+  const timer = setTimeout(() => { // Safari
+    const until = performance.now() + 8;
+    act(() => performance.now() > until);
+  }, 30);
+  return () => clearTimeout(timer);
+}

@@ -117,12 +117,17 @@ export class AttentionData {
   // Fill `weights` for all heads of all layers, with a token as query ("from") or as key ("to"). Layers that are not live
   // use the pinned token; `known` is false until Python has sent the rows of that token.
   attend(token, direction, pinned) {
-    const rowsOf = this.rows?.rows_of;
-    const rowsFit = rowsOf?.token === pinned && rowsOf.direction === direction;
+    const rowsFit = this.rowsFit(pinned, direction);
     for (let layer = 0; layer < this.layers; layer++) {
       this.known[layer] = this.isLive(layer) || rowsFit;
       if (this.known[layer]) this.attendLayer(layer, token, direction);
     }
+  }
+
+  // true if Python has sent the rows of this pinned token, or of these patches
+  rowsFit(pinned, direction) {
+    const rowsOf = this.rows?.rows_of;
+    return `${rowsOf?.token}` === `${pinned}` && rowsOf.direction === direction;
   }
 
   attendLayer(layer, token, direction) {
@@ -217,6 +222,10 @@ export class AttentionData {
   place(token) {
     const patch = token - this.prefix;
     return [Math.floor(patch / this.grid[1]), patch % this.grid[1]];
+  }
+
+  tokenAt([row, column]) {
+    return this.prefix + row * this.grid[1] + column;
   }
 
   // token shown if none is pinned; see vitviz.notation.view.home

@@ -17,6 +17,7 @@ from ...images import SafeImage, as_picture, read_image
 from ...model.applied_edits import apply
 from ...model.config import POOL
 from ...notation.edits import edit_label
+from ...notation.queries import Query, as_query, places
 from ...notation.view import View, has_pool
 from ...trace.trace import Trace
 from ..picture import sharp_picture
@@ -42,7 +43,7 @@ def first_view(
     trace: Trace,
     layer: int | str | None = None,
     head: int | None = None,
-    query: int | None = None,
+    query: int | Sequence[int] | None = None,
     layers: Sequence[int] | None = None,
 ) -> View:
     """Return the view with which an explorer opens; arguments and errors as in `Trace.save_html`."""
@@ -74,7 +75,7 @@ def _of_view(trace: Trace, view: View) -> tuple[int, ...]:
     return () if view.is_pool(trace) else (view.layer,)
 
 
-def _view(trace: Trace, layer: int | str | None, head: int | None, query: int | None) -> View:
+def _view(trace: Trace, layer: int | str | None, head: int | None, query: int | Sequence[int] | None) -> View:
     if layer is None:
         if head is not None or query is not None:
             raise ArgumentError("A head or query needs a layer; give layer= as well.")
@@ -85,7 +86,14 @@ def _view(trace: Trace, layer: int | str | None, head: int | None, query: int | 
     else:
         view = View(checked_index(layer, trace.layers, "layer"), None)
     head = None if head is None else checked_index(head, view.num_heads(trace), "head")
-    return replace(view, head=head, query=None if query is None else trace.token_index(query))
+    return replace(view, head=head, query=None if query is None else _query(trace, query))
+
+
+def _query(trace: Trace, query: int | Sequence[int]) -> Query:
+    several = isinstance(query, Sequence | np.ndarray) and not isinstance(query, str | bytes)
+    chosen = as_query([trace.token_index(token) for token in (query if several else [query])])
+    places(chosen, trace)  # a region has no prefix tokens
+    return chosen
 
 
 def _checked(trace: Trace, layers: Sequence[int] | None) -> set[int] | None:

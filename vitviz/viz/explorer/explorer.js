@@ -5,10 +5,13 @@ import { element } from "../browser/elements.js";
 import { isPress, onKeys, rove } from "../browser/keys.js";
 import { cellAt, clamp, onHover } from "../browser/pointer.js";
 import { AttentionData, Part, range } from "./attention.js";
+import { RegionTools } from "./drawing.js";
 import { Hint } from "./hint.js";
 import { Marks } from "./marks.js";
 import { Painter, gapOf } from "./paint.js";
 import { aboutWords, endWords, factWords, headWords, levelMark, noteWords, statusWords } from "./labels.js";
+import { patchesOf } from "./patches.js";
+import { Ranking } from "./ranking.js";
 
 // `mount` sends the user's choices to Python, if there is one: it has the methods send(event, value, options) and
 // pending(event), and want(part) if parts arrive in an order that it can change, see
@@ -16,15 +19,19 @@ import { aboutWords, endWords, factWords, headWords, levelMark, noteWords, statu
 export class Explorer extends Component {
   constructor(root, mount) {
     super(root, mount);
-    this.view = null; // { layer, head (null: mean), query (null: nothing pinned), direction, scale }, as vitviz.notation.view.View
+    // { layer, head (null: mean), query (null: nothing pinned; or several patches), direction, scale }, as vitviz.notation.view.View
+    this.view = null;
     this.hovered = null;
     this.hint = new Hint(this.ref.hint);
     this.marks = new Marks(this.ref.marked, () => this.data && this.schedule(), this.listening);
+    this.tools = new RegionTools(this, () => this, (query, isLast) => isLast ? this.pin(query) : this.preview(query));
+    this.ranking = new Ranking(this, () => this.data && this.schedule());
     this.listen();
   }
 
   close() {
     super.close();
+    this.ranking.close();
     if (this.viewTimer) this.sendView(); // the last action counts, even if the explorer is unmounted
     if (this.styleTimer) this.sendStyle();
     URL.revokeObjectURL(this.ref.photo.src);
@@ -38,7 +45,7 @@ export class Explorer extends Component {
     if (before?.key !== key) this.takeData(state, new Part(frame));
     this.data.take(keys, parts);
     this.ref.cells.setAttribute("aria-busy", keys.some((_, i) => !parts[i]));
-    const own = this.viewTimer || this.mount.pending("view").length; // then the state from Python is older than the page
+    const own = this.tools.stroke || this.viewTimer || this.mount.pending("view").length; // then the state from Python is older than the page
     if (!own) this.view = state.view;
     else if (this.data !== before) this.view = this.fitted(this.view, before);
     this.mount.want?.(partOf(this.view.layer));
@@ -53,10 +60,12 @@ export class Explorer extends Component {
     this.data.places = places; // see vitviz.notation.view.places; token indices are comparable if these are equal
     this.data.kept = kept; // layers of a file, which contains no others; null if Python can send the others
     this.painter = new Painter(this.data);
+    this.ranking.take(this.data);
     this.controlsDrawn = null;
     const samePlaces = `${before?.places}` === `${places}`;
     if (before?.picture_id !== header.picture_id || !samePlaces) {
       this.hovered = null;
+      this.tools.stroke = null;
       this.buildStage();
     }
     this.ref.photo.alt = header.image_name; // may change even if the pixels do not
@@ -73,12 +82,13 @@ export class Explorer extends Component {
     const { data, data: { layers, levels, colours } } = this;
     const pins = `${before.places}` === `${data.places}` ? data.tokens : Math.min(before.prefix, data.prefix);
     const within = (value, count) => value !== null && value >= 0 && value < count;
+    const places = Array.isArray(view.query) ? view.query : [view.query];
     const layer = within(view.layer, levels) ? view.layer : layers - 1;
     return {
       ...view,
       layer,
       head: within(view.head, this.data.headsOf(layer)) ? view.head : null,
-      query: within(view.query, pins) ? view.query : null,
+      query: places.every((token) => within(token, pins)) ? view.query : null,
       scale: view.scale in colours ? view.scale : "relative",
     };
   }
@@ -143,12 +153,15 @@ export class Explorer extends Component {
   }
 
   draw() {
-    const { data, painter, ref, view } = this;
-    data.attend(this.token, view.direction, view.query ?? data.home());
+    const { data, painter, ranking, ref, tools, view } = this;
+    ranking.update(view, tools.kind !== null);
+    if (Array.isArray(this.token)) ranking.regions.attend(view.direction);
+    else data.attend(this.token, view.direction, view.query ?? data.home());
     const weights = this.weights();
     painter.overlay(ref.heat, weights, view.scale, data.reads(view.layer));
     painter.overview(ref.overview, view.scale);
     this.marks.draw(data, this.style.marks);
+    ranking.draw(tools.stroke !== null);
     this.drawMarks(weights);
     this.drawWords(weights);
     this.drawControls();
@@ -167,6 +180,7 @@ export class Explorer extends Component {
     this.place(ref.query, token);
     this.place(ref.key, top);
     this.place(ref.pin, view.query ?? -1); // stays while the pointer is on other patches
+    this.tools.draw();
     Object.assign(root.dataset, {
       query: token, layer: data.isPool(view.layer) ? "pool" : view.layer, head: view.head ?? "mean", pinned: view.query ?? "",
       direction: view.direction, scale: view.scale, topKey: weights ? top : "", topWeight: weights ? weights[top] : "",
@@ -174,7 +188,7 @@ export class Explorer extends Component {
   }
 
   place(box, token) {
-    box.hidden = token < this.data.prefix;
+    box.hidden = Array.isArray(token) || token < this.data.prefix;
     if (box.hidden) return;
     const [row, column] = this.data.place(token);
     const [rows, columns] = this.data.grid;
@@ -192,7 +206,8 @@ export class Explorer extends Component {
 
   drawControls() {
     const { data, ref, root, view } = this;
-    const state = JSON.stringify([view, this.hovered === null ? null : "hover", data.key, this.style.opacity]);
+    const query = Array.isArray(view.query) ? "region" : view.query;
+    const state = JSON.stringify([{ ...view, query }, this.hovered === null ? null : "hover", data.key, this.style.opacity]);
     if (state === this.controlsDrawn) return; // independent of the patch under the pointer
     this.controlsDrawn = state;
     const directions = [...root.querySelectorAll("[data-direction]")];
@@ -219,6 +234,7 @@ export class Explorer extends Component {
     const { ref, root } = this;
     onHover(this.listening, ref.stage, (event) => this.hover(event && this.patchAt(event)));
     this.on(ref.stage, "click", (event) => {
+      if (this.tools.kind) return;
       const patch = this.patchAt(event);
       this.pin(patch === this.view.query ? null : patch); // a second click unpins the token
     });
@@ -230,6 +246,11 @@ export class Explorer extends Component {
       const button = event.target.closest("button");
       if (button) this.choose(Number(button.dataset.layer), Number(button.dataset.head));
     });
+    this.on(ref.best, "click", (event) => {
+      const button = event.target.closest("button");
+      if (button) this.choose(...button.dataset.head.split(" ").map(Number));
+    });
+    this.on(ref.clear, "click", () => this.pin(null));
     for (const button of root.querySelectorAll("[data-direction]")) {
       this.on(button, "click", () => this.change({ direction: button.dataset.direction }));
     }
@@ -267,21 +288,27 @@ export class Explorer extends Component {
   }
 
   patchAt(event) {
-    const { data: { grid, prefix }, ref } = this;
-    const [row, column] = cellAt(event, ref.stage, grid);
-    return prefix + row * grid[1] + column;
+    return this.data.tokenAt(cellAt(event, this.ref.stage, this.data.grid));
   }
 
-  hover(token) {
+  hover(pointed) {
+    const token = this.tools.holds ? null : pointed;
     if (token === this.hovered) return;
     this.hovered = token;
     this.schedule();
   }
 
   pin(query) {
-    if (query >= this.data.prefix) this.hint.end();
+    if (patchesOf(query, this.data.prefix).length) this.hint.end();
     this.hovered = null;
     this.change({ query });
+  }
+
+  // show a query that is still being drawn
+  preview(query) {
+    this.hovered = null;
+    this.view = { ...this.view, query };
+    this.schedule();
   }
 
   choose(layer, headColumn) {
@@ -316,17 +343,23 @@ export class Explorer extends Component {
     const heads = data.headsOf(view.layer);
     const otherLayer = (by) => choose(turn(view.layer, by, data.levels), view.head ?? data.mean);
     const otherHead = (by) => choose(view.layer, turn(view.head ?? heads, by, heads + 1));
-    if (event.key === "Escape") this.ref.help.open ? (this.ref.help.open = false) : this.pin(null);
+    if (event.key === "Escape") this.escape();
     else if (event.key === "[") otherLayer(-1);
     else if (event.key === "]") otherLayer(1);
     else if (event.key === ",") otherHead(-1);
     else if (event.key === ".") otherHead(1);
     else if (step && inOverview) step[0] ? otherLayer(step[0]) : otherHead(step[1]);
     else if (step && event.target.dataset.direction) this.otherDirection();
-    else if (step && event.target === this.ref.stage) this.movePatch(step, held);
+    else if (step && event.target === this.ref.stage) event.shiftKey ? this.extend(step, held) : this.movePatch(step, held);
     else if (isPress(event) && event.target === this.ref.stage) this.pin(this.token);
     else return false;
     return true;
+  }
+
+  escape() {
+    if (this.ref.help.open) this.ref.help.open = false;
+    else if (this.view.query === null) this.tools.use(null);
+    else this.pin(null);
   }
 
   otherDirection() {
@@ -339,11 +372,19 @@ export class Explorer extends Component {
   movePatch([down, right], wait) {
     const { data } = this;
     const [rows, columns] = data.grid;
-    const [row, column] = this.token < data.prefix
+    const [token] = patchesOf(this.token, data.prefix);
+    const [row, column] = token === undefined
       ? [Math.floor(rows / 2), Math.floor(columns / 2)]
-      : data.place(this.token).map((at, axis) => clamp(at + [down, right][axis], [rows, columns][axis]));
+      : data.place(token).map((at, axis) => clamp(at + [down, right][axis], [rows, columns][axis]));
     this.hovered = null;
-    this.change({ query: data.prefix + row * columns + column }, wait);
+    this.change({ query: data.tokenAt([row, column]) }, wait);
+  }
+
+  // draw a rectangle from the pinned patch
+  extend(step, wait) {
+    this.hint.end();
+    this.hovered = null;
+    this.change({ query: this.tools.extended(step) }, wait);
   }
 
   async copyLink() {

@@ -1,6 +1,7 @@
 // Texts: names, the status line, the legend, and notes on the model. Layers, heads, rows and columns count from 1.
 
 import { entropyBits, strongest, sumOf } from "./attention.js";
+import { bounds } from "./patches.js";
 
 const times = (data) => 2 ** data.uniform_range;
 
@@ -14,10 +15,19 @@ export function percent(share) {
   return `${value.toFixed(decimals)} %`;
 }
 
+// as vitviz.notation.view.token_label
 function tokenWords(data, token) {
+  if (Array.isArray(token)) return regionWords(data, token);
   if (token < data.prefix) return data.prefix_names[token];
   const [row, column] = data.place(token);
   return `patch (${row + 1}, ${column + 1})`;
+}
+
+function regionWords(data, tokens) {
+  const ends = bounds(tokens.map((token) => data.place(token)));
+  const around = ends.map(([first, last]) => first === last ? `${first + 1}` : `${first + 1} to ${last + 1}`).join(", ");
+  const [rows, columns] = ends.map(([first, last]) => last - first + 1);
+  return tokens.length === rows * columns ? `mean of patches (${around})` : `mean of ${tokens.length} patches in (${around})`;
 }
 
 export function levelMark(data, level) {

@@ -37,7 +37,7 @@ def show(
     *,
     layer: int | str | None = None,
     head: int | None = None,
-    query: int | None = None,
+    query: int | Sequence[int] | None = None,
     layers: Sequence[int] | None = None,
     image: str | Path | bytes | Image.Image | None = None,
 ) -> ExplorerWidget | Frame:

@@ -112,7 +112,7 @@ def payload(
     Args:
         trace: trace to explore.
         sent: vectors of the layers that follow the pointer.
-        view: current view. Its layer is sent first, and layers that are not sent show its token.
+        view: current view. Its layer is sent first, and layers that are not sent show its token or patches.
         picture: displayed image, JPEG.
         image_name: alternative text of the picture.
         sums: precomputed `vitviz.analysis.attention.log_sums(trace)`, used for columns of layers that are not sent.
@@ -153,10 +153,14 @@ def _colours(scale: Scale, signed: bool) -> str:
 
 
 def pinned_rows(trace: Trace, view: View, sums: np.ndarray | None = None) -> np.ndarray:
-    """Attention weights of all heads for the view's token, float16 [layer, head, token]."""
+    """Attention weights of all heads for the view's token or patches, float16 [layer, head, token]."""
     token, layers = view.token(trace), range(trace.layers)
     if view.direction == "from":
         rows = [trace.attention(layer, query=token) for layer in layers]
+    elif isinstance(token, tuple):
+        # one matrix at a time: those of all heads of a layer take gigabytes at large sizes
+        heads = range(trace.heads)
+        rows = [[View(layer, head, token, "to").weights(trace) for head in heads] for layer in layers]
     else:
         sums = log_sums(trace) if sums is None else sums
         rows = [received_weights(trace, layer, token, sums) for layer in layers]

@@ -42,7 +42,7 @@ def save_html(
     *,
     layer: int | str | None = None,
     head: int | None = None,
-    query: int | None = None,
+    query: int | Sequence[int] | None = None,
     layers: Sequence[int] | None = None,
     image: str | Path | bytes | Image.Image | None = None,
 ) -> None:

@@ -7,5 +7,5 @@ from dataclasses import replace
 from ...app import state
 from ...app.views import STYLE, VIEW
 
-OPENED = replace(VIEW, default=state.opening)  # the view; by default a telling one
+OPENED = replace(VIEW, default=state.opening, has_regions=True)  # the view; by default a telling one
 SETTINGS = (OPENED, STYLE)

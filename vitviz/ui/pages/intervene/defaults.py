@@ -64,7 +64,7 @@ def most_moved(choice: state.Choice, edits: tuple[Edit, ...], trace: Trace) -> V
     No weights change if all edits come after the attention of the last layer. Then it is the head ablated last, or the
     view stays as it is.
     """
-    view = replace(VIEW.last(trace), direction="from")
+    view = replace(VIEW.last(trace).without_region(), direction="from")
     applied = tuple(edit for edit in edits if not isinstance(edit, ActivationCopy))
     if not applied:
         return view
