@@ -1,9 +1,11 @@
 """Images for display: sharper than the model input, but cropped and padded in the same way."""
 
+import numpy as np
 from PIL import Image, ImageDraw
 
 from ..errors.arguments import checked_grid, one_of, typed, whole
-from ..images import Prepared, SafeImage
+from ..images import Prepared, SafeImage, as_picture
+from ..trace.trace import Trace
 from .colour import KEY, QUERY
 
 MAX_SIDE = 16_384  # pixels
@@ -90,3 +92,14 @@ def frame_patch(picture: Image.Image, grid: tuple[int, int], row: int, column: i
     width, height = picture.width / columns, picture.height / rows
     box = (column * width, row * height, (column + 1) * width - 1, (row + 1) * height - 1)
     ImageDraw.Draw(picture).rectangle(box, outline=colour, width=3)
+
+
+@typed
+def input_picture(trace: Trace) -> Image.Image:
+    """Return the input of the model as an RGB image; a tensor that was traced is scaled back to 0 to 255."""
+    if trace.image is not None:
+        return trace.image.picture()
+    used = trace.model.preprocessing
+    pixels = np.moveaxis(trace.pixels(), 0, -1) * np.float32(used.std) + np.float32(used.mean)
+    levels = np.round(255 * pixels.clip(0, 1)).astype(np.uint8)
+    return as_picture(levels[..., : 3 if levels.shape[-1] >= 3 else 1])
