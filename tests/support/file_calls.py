@@ -117,7 +117,6 @@ def file_calls(small, trace, safe, prepared):
         },
         "viz.overview": {
             "attention_overview": {"trace": trace, "query": 0, "side": 8},
-            "input_picture": {"trace": trace},
             "overview_png": {"trace": trace, "about": {"image": "cat"}, "query": 0, "side": 8},
         },
         "viz.picture": {
@@ -129,6 +128,7 @@ def file_calls(small, trace, safe, prepared):
                 "colour": "#d96a00",
             },
             "frame_patches": {"picture": Image.new("RGB", (9, 9)), "patches": np.eye(3), "colour": "#d96a00"},
+            "input_picture": {"trace": trace},
             "middle_square": {"image": safe, "side": 20},
             "original_with_crop": {"image": safe, "prepared": prepared, "longest": 20},
             "sharp_picture": {"image": safe, "prepared": prepared, "longest": 20},

@@ -11,7 +11,8 @@ from PIL import Image
 import vitviz
 from tests.support.random_models import trace_of
 from vitviz.viz.colour import overlay, tone
-from vitviz.viz.overview import attention_overview, input_picture, overview_png
+from vitviz.viz.overview import attention_overview, overview_png
+from vitviz.viz.picture import input_picture
 
 
 def maps_in(page, trace, side):

@@ -10,6 +10,7 @@ from ..errors import ArgumentError
 from ..errors.arguments import one_of, shown, typed
 from ..errors.brief import brief
 from ..trace.trace import Trace
+from .ranking import largest
 
 Relation = Literal["within", "into", "out"]
 RELATIONS: tuple[Relation, ...] = get_args(Relation)
@@ -33,9 +34,7 @@ class RegionAttention:
 
     def best(self, count: int = 5) -> list[tuple[int, int, float]]:
         """Return layer, head (both from 0) and value of the heads with the largest values, largest first."""
-        order = np.argsort(-self.values, axis=None, kind="stable")[:count]
-        places = (np.unravel_index(at, self.values.shape) for at in order)
-        return [(int(layer), int(head), float(self.values[layer, head])) for layer, head in places]
+        return [(*place, float(self.values[place])) for place in largest(self.values, count)]
 
 
 @typed

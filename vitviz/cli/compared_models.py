@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image
 
 from ..analysis.comparison import Cka, Comparison, compare, head_resemblance
+from ..analysis.ranking import largest
 from ..trace.trace import Trace
 from ..viz.colour import colour_map, paint
 from ..viz.provenance import of_model
@@ -31,10 +32,8 @@ def models_result(
     resemblance = head_resemblance(a.trace, b.trace, layer, head)
     change = compare(a.trace, b.trace) if _same_shape(a.trace, b.trace) else None
     listed = [
-        {"layer": int(at) + 1, "head": int(of) + 1, "cosine": float(resemblance[at, of])}
-        for at, of in zip(
-            *np.unravel_index(np.argsort(-resemblance, axis=None)[:MOST_LISTED], resemblance.shape), strict=True
-        )
+        {"layer": at + 1, "head": of + 1, "cosine": float(resemblance[at, of])}
+        for at, of in largest(resemblance, MOST_LISTED)
     ]
     top = listed[0]
     sentences = (

@@ -15,9 +15,8 @@ from ..errors import VitvizError
 from ..images import Size
 from ..notation.extras import require
 from ..trace.vision_transformer import VisionTransformer
-from .console import duration, json_line, printable, refuse
-from .ending import BAD_INPUT, FINE, INTERRUPTED, SOME_FAILED
-from .interruption import sigterm_as_interrupt
+from .console import duration, json_line, printable
+from .ending import BAD_INPUT, FINE, SOME_FAILED, fatal_errors_reported
 from .model_options import Options, check_patches
 from .parse import parse_layer
 
@@ -26,6 +25,7 @@ if TYPE_CHECKING:  # this needs pyarrow
     from ..analysis.scan.worker import Engine, Shard
 
 MOST_PROBLEMS = 20  # printed; errors.parquet has all
+RESUMES = "--resume continues"  # after an interruption
 
 
 @dataclass(frozen=True)
@@ -66,39 +66,19 @@ def run(task: Task) -> int:
         Exit code: 0 for success, 1 if some images could not be read, 2 if none could or the input is wrong, 130 if the
         run was interrupted. Complete shards are kept.
     """
-    with sigterm_as_interrupt():
-        return _run(task)
-
-
-def _run(task: Task) -> int:
-    progress = None
-    try:
+    with fatal_errors_reported(task.out, task.as_json, RESUMES, if_not_begun=RESUMES) as ending:
         require("data", "vitviz scan")
         engine = _engine(task)
         model = task.options.load(task.model, task.fit)
         check_patches(task.size, model.config)
         plan = _plan(task, model)
-        progress = _Progress(task, plan.count)
+        progress = ending.console = _Progress(task, plan.count)
         with progress.bar():
             for shard in plan.run(engine, progress.advance):
                 progress.shard(shard)
-    except BrokenPipeError:  # Typer exits without a message
-        raise
-    except KeyboardInterrupt:
-        done = f" after {progress.done} of {progress.count} images" if progress else ""
-        refuse(f"Interrupted{done}; --resume continues.", task.as_json)
-        return INTERRUPTED
-    except IndexError as error:
-        refuse(str(error), task.as_json)
-        return BAD_INPUT
-    except VitvizError as error:
-        refuse(str(error), task.as_json)
-        return BAD_INPUT
-    except OSError as error:
-        refuse(f"{error.filename or task.out}: {error.strerror or error}", task.as_json)
-        return BAD_INPUT
-    progress.end(plan)
-    return FINE if not plan.failed else BAD_INPUT if plan.failed == plan.count else SOME_FAILED
+        progress.end(plan)
+        ending.code = FINE if not plan.failed else BAD_INPUT if plan.failed == plan.count else SOME_FAILED
+    return ending.code
 
 
 def _engine(task: Task) -> Engine:

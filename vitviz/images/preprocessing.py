@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from PIL import Image
@@ -70,6 +70,17 @@ class Preprocessing:
         if self.size is not None:
             check_size(self.size, 1)
             object.__setattr__(self, "size", tuple(self.size) if isinstance(self.size, list) else self.size)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Values for JSON, by the names of the options of `vitviz.load`."""
+        return {
+            "mean": list(self.mean),
+            "std": list(self.std),
+            "interpolation": self.interpolation,
+            "crop_pct": self.crop_fraction,
+            "fit": self.fit,
+        }
 
     def for_channels(self, channels: int) -> "Preprocessing":
         """Adapt mean and std to a model with this number of input channels.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from ..errors.arguments import checked_index, typed, whole
@@ -11,20 +10,10 @@ from ..notation.view import default_token, token_phrase
 from ..trace.trace import Trace
 from .colour import on_neutral, overlay, tone
 from .export import captioned
+from .picture import input_picture
 
 _GAP, _MARGIN = 2, 30  # pixels, between maps and for the numbers of layers and heads
 _BACKGROUND, _INK = "white", "#1d1a26"
-
-
-@typed
-def input_picture(trace: Trace) -> Image.Image:
-    """Return the input of the model as an RGB image; a tensor that was traced is scaled back to 0 to 255."""
-    if trace.image is not None:
-        return trace.image.picture()
-    used = trace.model.preprocessing
-    pixels = np.moveaxis(trace.model_input.numpy(), 0, -1) * np.array(used.std) + np.array(used.mean)
-    levels = np.round(255 * pixels.clip(0, 1)).astype(np.uint8)
-    return Image.fromarray(levels[..., :3] if levels.shape[-1] >= 3 else levels[..., :1].repeat(3, axis=-1))
 
 
 @typed

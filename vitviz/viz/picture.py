@@ -4,7 +4,8 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from ..errors.arguments import array, checked_grid, one_of, typed, whole
-from ..images import Prepared, SafeImage
+from ..images import Prepared, SafeImage, as_picture
+from ..trace.trace import Trace
 from .colour import KEY, QUERY
 
 MAX_SIDE = 16_384  # pixels
@@ -119,3 +120,14 @@ def frame_patches(picture: Image.Image, patches: np.ndarray, colour: str) -> Non
             top, bottom = strip(row * height, (row + 1) * height - 1, down - 1)
             left, end = strip(column * width, (column + 1) * width - 1, right - 1)
             draw.rectangle((left, top, end, bottom), fill=colour)
+
+
+@typed
+def input_picture(trace: Trace) -> Image.Image:
+    """Return the input of the model as an RGB image; a tensor that was traced is scaled back to 0 to 255."""
+    if trace.image is not None:
+        return trace.image.picture()
+    used = trace.model.preprocessing
+    pixels = np.moveaxis(trace.pixels(), 0, -1) * np.float32(used.std) + np.float32(used.mean)
+    levels = np.round(255 * pixels.clip(0, 1)).astype(np.uint8)
+    return as_picture(levels[..., : 3 if levels.shape[-1] >= 3 else 1])

@@ -13,16 +13,9 @@ def of_model(model: VisionTransformer) -> dict:
         settings given neither by the model's file nor by the user; and `"linear_head_sha256"`, the digest of the linear
         head, if the model has one.
     """
-    used = model.preprocessing
     head = {"linear_head_sha256": model.linear_head} if model.linear_head else {}
     return {
-        "preprocessing": {
-            "mean": list(used.mean),
-            "std": list(used.std),
-            "interpolation": used.interpolation,
-            "crop_pct": used.crop_fraction,
-            "fit": used.fit,
-        },
+        "preprocessing": model.preprocessing.options,
         "assumed": list(model.notes),
         **head,
     }

@@ -9,6 +9,7 @@ from ...errors import ArgumentError, ModelError
 from ...errors.arguments import typed
 from ...trace.model_stub import ModelStub
 from ...trace.trace import Trace
+from ..arithmetic import unit
 from ..predictions import predictions
 from .changes import Comparison, OutputChange
 from .divergence import attention_divergence, check_same_shape
@@ -57,10 +58,7 @@ def _same_image(trace_a: Trace, trace_b: Trace) -> bool:
 
 def _cosines(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Return the cosine similarities of vectors [..., D] of the same index; 0 where one is zero."""
-    a, b = a.astype(np.float64), b.astype(np.float64)
-    norms = np.linalg.norm(a, axis=-1) * np.linalg.norm(b, axis=-1)
-    cosines = np.divide((a * b).sum(axis=-1), norms, out=np.zeros_like(norms), where=norms > 0)
-    return np.clip(cosines, -1, 1)
+    return np.clip((unit(a) * unit(b)).sum(axis=-1), -1, 1)
 
 
 def _cka(a: np.ndarray, b: np.ndarray, prefix: int) -> float:

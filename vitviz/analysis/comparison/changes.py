@@ -13,6 +13,7 @@ from ...errors.arguments import at_least, one_of
 from ...errors.brief import brief
 from ...notation.marks import percent
 from ..predictions import Prediction
+from ..ranking import largest
 
 Quantity = Literal["attention", "tokens", "structure", "weights"]
 QUANTITIES: tuple[Quantity, ...] = get_args(Quantity)
@@ -102,12 +103,11 @@ class Comparison:
         if quantity not in self.quantities:
             raise ArgumentError(f"The change of {quantity} is not known here; use {' or '.join(self.quantities)}.")
         values = self.quantities[quantity]
-        order = np.argsort(-values, axis=None, kind="stable")
-        order = order if count is None else order[: at_least(count, 0, "The number of parts")]
-        places = np.stack(np.unravel_index(order, values.shape), axis=1)
+        if count is not None:
+            at_least(count, 0, "The number of parts")
         return tuple(
-            Change(int(place[0]), int(place[1]) if len(place) > 1 else None, float(values[tuple(place)]))
-            for place in places
+            Change(place[0], place[1] if len(place) > 1 else None, float(values[place]))
+            for place in largest(values, count)
         )
 
     def sentences(self) -> tuple[str, ...]:

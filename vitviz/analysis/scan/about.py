@@ -56,14 +56,7 @@ def description(model: VisionTransformer, source: Source, settings: Settings) ->
             "classes": list(model.labels) or None,
             "linear_head": model.linear_head or None,
         },
-        "preprocessing": {
-            "mean": list(used.mean),
-            "std": list(used.std),
-            "interpolation": used.interpolation,
-            "crop_pct": used.crop_fraction,
-            "fit": used.fit,
-            "centre": used.centre,
-        },
+        "preprocessing": used.options | {"centre": used.centre},
         "settings": {
             "size": list(check_size(settings.input.size, config.patch_size)),
             "fit": settings.input.fit,

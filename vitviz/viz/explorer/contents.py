@@ -13,14 +13,14 @@ from PIL import Image
 from ...analysis.default_view import default_view
 from ...errors import ArgumentError, EditError, ImageError
 from ...errors.arguments import array, checked_index, of_kind, one_of
-from ...images import SafeImage, as_picture, read_image
+from ...images import SafeImage, read_image
 from ...model.applied_edits import apply
 from ...model.config import POOL
 from ...notation.edits import edit_label
 from ...notation.queries import Query, as_query, places
 from ...notation.view import View, has_pool
 from ...trace.trace import Trace
-from ..picture import sharp_picture
+from ..picture import input_picture, sharp_picture
 from .payload import as_jpeg, fits_at_once, payload, vectors
 
 UNNAMED = "image"
@@ -116,12 +116,7 @@ def shown(trace: Trace, image: str | Path | bytes | Image.Image | None) -> Shown
     name = Path(image).name if isinstance(image, str | Path) else UNNAMED
     if image is not None:
         return Shown(name, as_jpeg(_sharp(trace, read_image(image))))
-    if trace.image is not None:
-        picture = trace.image.picture()
-    else:
-        used = trace.model.preprocessing
-        pixels = np.moveaxis(trace.pixels(), 0, -1) * np.float32(used.std) + np.float32(used.mean)
-        picture = as_picture(np.round(255 * pixels.clip(0, 1)).astype(np.uint8))
+    picture = input_picture(trace)
     factor = max(1, -(-_LEAST // max(picture.size)))
     return Shown(name, as_jpeg(picture.resize([factor * side for side in picture.size], Image.Resampling.BICUBIC)))
 

@@ -28,7 +28,7 @@ SHOWS: tuple[Show, ...] = get_args(Show)
 
 @dataclass(frozen=True)
 class Shown:
-    """What the pictures show.
+    """Settings of the pictures.
 
     Attributes:
         show: `"similarity"` of the patches, `"attention"` of one head, or `"colours"` of components.

@@ -16,8 +16,8 @@ from ....walkthrough.steps import BlockSteps, HeadSteps, Recording, block_steps
 from ....walkthrough.steps.clear_head import ClearHead
 from ...app import state
 from ...app.settings import bound
-from ...app.views import VIEW
 from ...components.patches import Overlay, patch_picker
+from ...widgets.view_boxes import layer_and_head
 from ..lesson import followed_token, sections
 from ..lesson.opening import opened
 from . import layer_activations
@@ -160,16 +160,7 @@ def why(key: str, question: str) -> DeltaGenerator:
 def choose(view: HeadView) -> None:
     """Draw the widgets that choose layer and head, from 1, and a prefix token as query."""
     with st.container(horizontal=True):
-        for name, count, chosen in (("layer", view.trace.layers, view.layer), ("head", view.trace.heads, view.head)):
-            bound(
-                st.selectbox,
-                name.capitalize(),
-                range(count),
-                key=f"attention_{name}",
-                value=chosen,
-                take=lambda place, name=name: VIEW.change(**{name: place}),
-                format_func=lambda place, count=count: f"{place + 1} of {count}",
-            )
+        layer_and_head(view.trace, view.layer, view.head, "attention")
     patch = followed_token.followed_patch(view.trace)
     _choose_token(
         view, "Query", "query_token", view.query, patch, followed_token.follow_prefix_token, followed_token.follow_patch

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
+from ....analysis.ranking import largest
 from ...app import models, state
 from ...widgets import drawing
 from ...widgets.charts import draw_chart
@@ -41,7 +42,7 @@ def draw(view: views.Compared) -> None:
 
 def _second_head(choice: state.Choice, alike: np.ndarray) -> tuple[int, int]:
     """Draw the box of the second model's head, the most alike first, and return its layer and head."""
-    places = [divmod(int(at), alike.shape[1]) for at in np.argsort(-alike, axis=None, kind="stable")]
+    places = largest(alike)
     if settings.HEAD.get(choice) not in ((), *places):  # a head that this model does not have
         settings.HEAD.reset(choice)
     return (
@@ -72,10 +73,9 @@ def _heads(view: views.Compared, alike: np.ndarray) -> None:
         chart = views.heat_map(np.maximum(alike, 0), "layer", "head", "cosine")
         draw_chart(chart, "compare_heads", "Cosine similarity of every head of the second model to the chosen head")
     with right:
-        order = np.argsort(-alike, axis=None, kind="stable")[:LISTED]
         rows = [
             [f"layer {layer + 1}, head {head + 1}", f"{alike[layer, head]:.3f}"]
-            for layer, head in (divmod(int(at), alike.shape[1]) for at in order)
+            for layer, head in largest(alike, LISTED)
         ]
         st.html(drawing.table(("second model", "cosine"), rows))
 

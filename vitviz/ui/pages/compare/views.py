@@ -6,15 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import plotly.graph_objects as go
-import streamlit as st
 
 from ....analysis.comparison import counterparts
 from ....trace.trace import Trace
 from ....viz.colour import plotly_scale
 from ...app import state
-from ...app.settings import bound
 from ...app.views import VIEW
 from ...components.match import Pairing, Side, match_view
+from ...widgets.view_boxes import layer_and_head
 from ..attention.settings import with_one_head
 from ..lesson import followed_token
 from ..lesson.sections import Patch
@@ -51,17 +50,7 @@ def current(choice: state.Choice) -> Compared:
 
 def boxes(view: Compared) -> None:
     """Draw the boxes for layer and head, from 1."""
-    for name, count, value in (("layer", view.trace.layers, view.layer), ("head", view.trace.heads, view.head)):
-        bound(
-            st.selectbox,
-            name.capitalize(),
-            range(count),
-            key=f"compare_first_{name}",
-            value=value,
-            take=lambda chosen, name=name: VIEW.change(**{name: chosen}),
-            format_func=lambda at, count=count: f"{at + 1} of {count}",
-            width=120,
-        )
+    layer_and_head(view.trace, view.layer, view.head, "compare_first", width=120)
 
 
 def side(

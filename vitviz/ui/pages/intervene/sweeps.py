@@ -16,6 +16,7 @@ import torch
 from ....analysis.ablation import Score, class_score, distance
 from ....analysis.ablation.sweep import each_head, each_layer, each_patch
 from ....analysis.predictions import predictions
+from ....analysis.ranking import largest
 from ....model.edits import SUBLAYERS
 from ....trace.trace import Trace
 from ....viz.colour import plotly_scale
@@ -224,8 +225,7 @@ def _strongest(sweep: Sweep, effects: np.ndarray) -> str:
 
 def _ordered(sweep: Sweep, effects: np.ndarray, count: int) -> list[tuple[str, str]]:
     """Return names and formatted values of the parts with the largest effects."""
-    order = np.argsort(-np.abs(effects), axis=None)[:count]
-    places = [tuple(map(int, np.unravel_index(at, effects.shape))) for at in order]
+    places = largest(np.abs(effects), count)
     return [(sweep.name(place), _format(float(effects[place]), sweep.score.signed)) for place in places]
 
 
