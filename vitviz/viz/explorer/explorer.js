@@ -340,14 +340,14 @@ export class Explorer extends Component {
   }
 
   async copyLink() {
-    const { link } = this.ref;
+    const { copied } = this.ref;
     try {
       await navigator.clipboard.writeText(window.location.href);
-      link.textContent = "Copied";
+      copied.textContent = "Link copied";
     } catch { // the clipboard requires https
-      link.textContent = "Copy the address bar";
+      copied.textContent = "Copy the address bar";
     }
-    setTimeout(() => { link.textContent = "Copy link"; }, 2000);
+    setTimeout(() => { copied.textContent = ""; }, 2000);
   }
 }
 
