@@ -166,6 +166,12 @@ def checked_grid(grid: object) -> tuple[int, int]:
     return at_least(rows, 1, "The number of rows"), at_least(columns, 1, "The number of columns")
 
 
+def is_list(value: object) -> bool:
+    """Return True for a sequence that is not text, and for a one-dimensional array or tensor."""
+    is_sequence = isinstance(value, Sequence) and not isinstance(value, str | bytes)
+    return is_sequence or getattr(value, "ndim", None) == 1
+
+
 def is_whole(value: object) -> bool:
     """Return True for an integer of Python, NumPy or PyTorch of at most 64 bits that is not a bool."""
     if isinstance(value, bool | np.bool_):

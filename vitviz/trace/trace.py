@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..errors import ArgumentError, HookError
-from ..errors.arguments import array, checked_index, each_of_kind, of_kind, shown
+from ..errors.arguments import array, checked_index, each_of_kind, is_list, of_kind, shown
 from ..images import Prepared, normalise
 from ..model.applied_edits import Applied, apply
 from ..model.config import POOL, ViTConfig
@@ -126,7 +126,7 @@ class Trace(Displays):
         Raises:
             IndexError: if an index is out of range.
         """
-        if _is_list(query):
+        if is_list(query):
             return self._mean_row(layer, head, query)
         if _is_pool(layer):
             weights = self._pool_attention()
@@ -357,11 +357,6 @@ class Trace(Displays):
 def _editing(applied: Applied) -> AbstractContextManager[None]:
     """Context in which the edits are applied; without edits it does nothing."""
     return edit(applied.hooks()) if applied.edits else nullcontext()
-
-
-def _is_list(query: object) -> bool:
-    is_array = isinstance(query, np.ndarray | Tensor) and query.ndim == 1
-    return is_array or (isinstance(query, Sequence) and not isinstance(query, str | bytes))
 
 
 def _is_pool(layer: object) -> bool:

@@ -7,12 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 from PIL import Image
 
 from ...analysis.default_view import default_view
 from ...errors import ArgumentError, EditError, ImageError
-from ...errors.arguments import array, checked_index, of_kind, one_of
+from ...errors.arguments import array, checked_index, is_list, of_kind, one_of
 from ...images import SafeImage, read_image
 from ...model.applied_edits import apply
 from ...model.config import POOL
@@ -90,8 +89,7 @@ def _view(trace: Trace, layer: int | str | None, head: int | None, query: int | 
 
 
 def _query(trace: Trace, query: int | Sequence[int]) -> Query:
-    several = isinstance(query, Sequence | np.ndarray) and not isinstance(query, str | bytes)
-    chosen = as_query([trace.token_index(token) for token in (query if several else [query])])
+    chosen = as_query([trace.token_index(token) for token in (query if is_list(query) else [query])])
     places(chosen, trace)  # a region has no prefix tokens
     return chosen
 
