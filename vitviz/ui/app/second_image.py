@@ -82,7 +82,7 @@ SECOND = SecondImageSetting(
 def thumbnails(choice: state.Choice) -> dict[str, bytes]:
     """Return the images that can be the second one, by mark: samples, those of the server, the user's own."""
     found = state.samples_for(choice.model) | folder_images.thumbnails()
-    small = {state.OWN: st.session_state.own_thumbnail, UPLOAD: st.session_state.get(_THUMBNAIL)}
+    small = {state.OWN: st.session_state.get("own_thumbnail"), UPLOAD: st.session_state.get(_THUMBNAIL)}
     return found | {mark: small[mark] for mark in OWN_LABELS if is_offered(mark, choice)}
 
 
