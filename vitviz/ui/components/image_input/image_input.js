@@ -27,7 +27,7 @@ class ImageInput extends Component {
   }
 
   close() {
-    this.mount.memory.waiting = this.uploader.waiting?.file;
+    this.mount.memory.unsent = this.uploader.waiting?.file;
     super.close();
     this.uploader.end();
   }
@@ -35,9 +35,9 @@ class ImageInput extends Component {
   receive(data) {
     this.data = data;
     this.root.setAttribute("aria-label", data.label);
-    const { waiting } = this.mount.memory;
-    this.mount.memory.waiting = undefined;
-    if (waiting) this.take(waiting);
+    const { memory, memory: { unsent } } = this.mount;
+    memory.unsent = undefined;
+    if (unsent) this.take(unsent);
   }
 
   get hasFocus() {
