@@ -92,6 +92,7 @@ DRAWN = {  # functions that draw a component with everything on it, given its mo
         sums=None,
         picture=DATA,
         image_name="a",
+        is_public=False,
         on_view=act,
         on_style=act,
         key="it",
