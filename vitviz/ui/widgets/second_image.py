@@ -39,7 +39,8 @@ def choose_in_gallery(choice: state.Choice, key: str) -> None:
             on_remove=lambda _: second_image.forget(),
             key=key,
         )
-        _take(choice, mark)
+        image_input(LABEL, second_image.take, key=KEY)
+        privacy_note(choice, mark)
 
 
 def choose_in_box(choice: state.Choice, key: str) -> str | None:
@@ -51,22 +52,30 @@ def choose_in_box(choice: state.Choice, key: str) -> str | None:
     """
     offered, labels = list(second_image.thumbnails(choice)), second_image.labels()
     mark = SECOND.get(choice) if SECOND.is_set(choice) else None
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        bound(
-            st.selectbox,
-            LABEL,
-            offered,
-            key=key,
-            value=mark,
-            take=lambda one: _choose(one, choice),
-            index=None,
-            format_func=lambda one: labels.get(one, one.capitalize()),
-            placeholder="None",
-            width=220,
-        )
-        with st.container(width=WIDTH):
-            _take(choice, mark)
+    bound(
+        st.selectbox,
+        LABEL,
+        offered,
+        key=key,
+        value=mark,
+        take=lambda one: _choose(one, choice),
+        index=None,
+        format_func=lambda one: labels.get(one, one.capitalize()),
+        placeholder="None",
+        width=220,
+    )
+    with st.container(width=WIDTH):
+        image_input(LABEL, second_image.take, key=KEY)
     return mark
+
+
+def privacy_note(choice: state.Choice, mark: str | None) -> None:
+    """Say what becomes of a second image of the user's own."""
+    with st.container(gap=None):  # fixed position
+        if mark in OWN_LABELS:
+            kept = ", and the server's memory keeps it until about a minute after this tab is closed"
+            name = escape_markdown(SECOND.image(choice).name)
+            st.caption(f"Links do not include {name}{kept if mark == second_image.UPLOAD else ''}.")
 
 
 def _choose(mark: object, choice: state.Choice) -> None:
@@ -74,12 +83,3 @@ def _choose(mark: object, choice: state.Choice) -> None:
         SECOND.reset()
     elif isinstance(mark, str) and second_image.is_offered(mark, choice):
         second_image.choose(mark)
-
-
-def _take(choice: state.Choice, mark: str | None) -> None:
-    image_input(LABEL, second_image.take, key=KEY)
-    with st.container(gap=None):
-        if mark in OWN_LABELS:
-            kept = ", and the server's memory keeps it until about a minute after this tab is closed"
-            name = escape_markdown(SECOND.image(choice).name)
-            st.caption(f"Links do not include {name}{kept if mark == second_image.UPLOAD else ''}.")

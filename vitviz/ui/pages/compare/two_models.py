@@ -57,7 +57,7 @@ def _measure(choice: state.Choice, other: state.Choice) -> Measure:
     if any(state.trace(one).config.differential for one in (choice, other)):
         return MEASURES[0]
     return settings.MEASURE.draw(
-        st.selectbox, "Resemblance", MEASURES, context=choice, format_func=lambda one: MEASURE_NAMES[one], width=220
+        st.selectbox, "Resemblance", MEASURES, context=choice, format_func=MEASURE_NAMES.get, width=270
     )
 
 

@@ -9,7 +9,7 @@ import streamlit as st
 from ....notation.view import View
 from ....trace.trace import Trace
 from ...app import state
-from ...widgets.second_image import choose_in_box
+from ...widgets.second_image import choose_in_box, privacy_note
 from ..attention.settings import with_one_head
 from ..compare import settings as compare_settings
 from ..compare import views
@@ -25,6 +25,7 @@ def draw(choice: state.Choice, trace: Trace, view: View) -> None:
         chosen = choose_in_box(choice, "explore_second")
         if chosen is not None:
             st.button("Compare", key="explore_compare", icon=":material/compare:", on_click=_open)
+    privacy_note(choice, chosen)
     if chosen is None:
         return
     one = with_one_head(view, trace)
