@@ -5,7 +5,6 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 import vitviz
-from tests.browser.explorer_page import ExplorerPage
 from tests.browser.layout import assert_asks_nobody, assert_nothing_sticks_out, eventually, settled
 from tests.browser.test_layout import PHONE
 from tests.browser.test_own_image import GIVE, assert_looked_at, image, picture, tiles
@@ -146,7 +145,8 @@ def test_the_second_picture_follows_the_pointer_in_the_explorer(explore):
     model = vitviz.load("digits")
     four, eight = (model.trace(state.samples()[f"digit-{number}"]) for number in (4, 8))
     explorer = explore(f"{DIGIT}&with=digit-8&layer=3&head=2")
-    page, match = explorer.page, explorer.page.get_by_test_id("match")
+    page = explorer.page
+    match = page.get_by_test_id("match")
     expect(match).to_have_attribute("data-show", "attention")
     found = vitviz.match(four, eight, 2)
 
@@ -159,12 +159,11 @@ def test_the_second_picture_follows_the_pointer_in_the_explorer(explore):
             top = int(match.get_attribute("data-top-b"))
             assert weights[top] == pytest.approx(weights.max(), abs=1e-3)
 
-    page.wait_for_function("document.querySelector('[data-testid=stMain]')")
     assert_asks_nobody(page, point)
 
 
 def test_choosing_another_head_shows_that_head_in_both(explore):
-    explorer = ExplorerPage(explore(f"{DIGIT}&with=digit-8&layer=3&head=2").page)
+    explorer = explore(f"{DIGIT}&with=digit-8&layer=3&head=2")
     explorer.head(4, 0).click()
     legend = explorer.page.locator("[data-testid=match] [data-ref=caption]")
     expect(legend).to_contain_text("layer 5, head 1")
@@ -190,7 +189,6 @@ def test_a_cell_of_the_board_is_clicked(app, new_page):
         page.wait_for_url(f"**head2={layer + 1}-{head + 1}*", wait_until="commit")
         settled(page)
     words = page.locator("[data-testid=match] [data-ref=valueB]")
-    page.get_by_test_id("match-show-attention").count()
     eventually(page, lambda: "ayer 1, head 3" in (words.text_content() or ""))
 
 

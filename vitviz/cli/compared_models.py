@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from ..analysis.comparison import Cka, Comparison, Measure, by_resemblance, compare, head_resemblance
+from ..analysis.comparison import Cka, Comparison, by_resemblance, compare, head_resemblance
+from ..analysis.comparison.resemblance import Measure
 from ..trace.trace import Trace
 from ..viz.colour import colour_map, paint
 from ..viz.provenance import of_model

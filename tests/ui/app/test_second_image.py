@@ -1,10 +1,12 @@
 """The second image: one for all pages, a sample, an image of the server, or the user's own, which no link includes."""
 
+import hashlib
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from tests.support.app_pages import choice_of, dropped, explore, opened, picture, query, settings, texts
-from vitviz.ui.app import state
+from vitviz.ui.app import sessions, state
 from vitviz.ui.app.second_image import GONE, NOT_IN_LINK, SECOND, UPLOAD
 
 ZONE = "second_input_upload"
@@ -59,6 +61,15 @@ def test_an_upload_is_the_second_image_of_all_pages_and_stays_in_the_session():
     fine(dropped(app, ZONE, "other.png", picture(32)))
     assert app.session_state.second_upload.name == "other.png", "only the last one is kept"
     assert "mine.png" not in texts(app.main)
+
+
+def test_an_upload_is_deleted_with_the_session(monkeypatch):
+    monkeypatch.setattr(sessions, "_sessions", {})
+    data = picture()
+    app = fine(dropped(explore(**DIGIT), ZONE, "mine.png", data))
+    (session,) = sessions._sessions.values()
+    small = app.session_state.second_thumbnail
+    assert {hashlib.sha256(one).hexdigest() for one in (data, small)} <= session.images
 
 
 def test_an_upload_that_is_no_image_changes_nothing_and_is_said_so():

@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 
 from ....analysis import comparison
+from ....analysis.comparison.resemblance import Measure
 from ....errors.progress import Progress
 from ....trace.trace import Trace
 from ....viz.explorer.payload import Vectors
@@ -63,7 +64,7 @@ def _vectors(key: tuple, layer: int, _trace: Trace) -> Vectors:
         return packed_vectors(_trace, (layer,))
 
 
-def resemblance(a: state.Choice, b: state.Choice, layer: int, head: int, measure: comparison.Measure) -> np.ndarray:
+def resemblance(a: state.Choice, b: state.Choice, layer: int, head: int, measure: Measure) -> np.ndarray:
     """Compare a head of A with all heads of B, float32 [layer of B, head of B]; see `head_resemblance`.
 
     Raises:
@@ -78,7 +79,7 @@ def _resemblance(
     key_b: tuple,
     layer: int,
     head: int,
-    measure: comparison.Measure,
+    measure: Measure,
     _a: state.Choice,
     _b: state.Choice,
 ) -> np.ndarray:

@@ -7,7 +7,8 @@ from functools import partial
 import numpy as np
 import streamlit as st
 
-from ....analysis.comparison import MEASURES, Measure, by_resemblance
+from ....analysis.comparison import MEASURES, by_resemblance
+from ....analysis.comparison.resemblance import Measure
 from ...app import models, state
 from ...widgets import drawing
 from ..lesson.sections import section
