@@ -99,7 +99,7 @@ def test_an_image_is_dropped_anywhere_and_the_page_says_so(app, new_page):
 
 def test_what_is_dropped_on_a_drop_zone_is_for_that_one_alone(app, new_page):
     page = ready(new_page(), f"{app}/intervene?model=digits&edits=c1.1")
-    zone = ".st-key-intervene_upload [data-testid=stFileUploaderDropzone]"
+    zone = "[data-testid=image-input]"
     give(page, "dragover", image("second.png"), to=zone)
     expect(page.get_by_test_id("own")).to_be_hidden()
     give(page, "drop", image("second.png"), to=zone)

@@ -84,6 +84,21 @@ def test_two_checkpoints_have_the_numbers_of_the_library(vit, written):
     assert len(written()) == len(facts["files"]) == 2
 
 
+def test_heads_are_compared_by_their_divergence(vit):
+    options = ("-m", BEFORE, "-m", "digits", "--layer", "2", "--head", "3", "--json", "--measure", "jensen_shannon")
+    result = vit("compare", FOUR, *options)
+    assert result.exit_code == 0, result.stderr
+    (facts,) = objects(result)
+    traces = [vitviz.load(name).trace(FOUR) for name in (BEFORE, "digits")]
+    divergence = head_resemblance(*traces, 1, 2, measure="jensen_shannon")
+    np.testing.assert_allclose(facts["resemblance"], divergence, atol=1e-6)
+    listed = [one["jensen_shannon"] for one in facts["resembling"]]
+    assert listed == sorted(listed)
+    assert listed[0] == pytest.approx(float(divergence.min()), abs=1e-6)
+    assert_mentions(" ".join(facts["sentences"]), f"{divergence.min():.3f}")
+    assert facts["measure"] == "jensen_shannon"
+
+
 def test_other_architectures_have_no_before_and_after(vit):
     result = vit("compare", FOUR, "-m", "dinov2-small", "-m", "digits", "--json")
     assert result.exit_code == 0, result.stderr
@@ -116,6 +131,7 @@ def test_a_file_about_other_images_is_kept(vit, written, tmp_path):
         ((FOUR, "-m", "digits", "-m", BEFORE, "--head", "mean"), "mean"),
         ((FOUR, "nothing.png", "-m", "digits"), "nothing.png"),
         ((FOUR, EIGHT, "-m", "digits", "--threshold", "2"), "threshold"),
+        ((FOUR, "-m", "digits", "-m", BEFORE, "--measure", "distance"), "measure"),
     ],
 )
 def test_wrong_input_is_refused_in_a_sentence(vit, written, arguments, mentioned, tmp_path):

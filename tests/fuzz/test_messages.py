@@ -46,6 +46,8 @@ VALID = {  # by component and event
     ("flattening", "chosen"): {"index": 3, "count": 48},
     ("gallery", "chosen"): "cat",
     ("gallery", "removed"): "mine",
+    ("image_input", "refused"): "photo.jpg",
+    ("image_input", "lost"): "photo.jpg",
     ("matrix", "chosen"): {"row": 1, "rows": PATCHES},
     ("own_image", "nothing"): True,
     ("own_image", "refused"): "photo.jpg",
@@ -90,6 +92,7 @@ DRAWN = {  # functions that draw a component with everything on it, given its mo
         sums=None,
         picture=DATA,
         image_name="a",
+        is_public=False,
         on_view=act,
         on_style=act,
         key="it",
@@ -105,6 +108,7 @@ DRAWN = {  # functions that draw a component with everything on it, given its mo
         on_remove=act,
         **CHOOSING,
     ),
+    "image_input": lambda it: it.image_input("a", act, key="it"),
     "matrix": lambda it: it.sequence_matrix(it.drawn(TOKENS), (), GRID, DATA, "a", 0, **CHOOSING),
     "own_image": lambda it: it.own_image(lambda: None),
     "patches": lambda it: it.patch_picker(DATA, "a", GRID, (0, 0), on_key=act, **CHOOSING),
@@ -117,7 +121,14 @@ def begin(session) -> None:
     """Begin a session."""
     trace = trace_of("mean")
     session.clear()
-    session.update(own=None, own_request="kept", own_dropped_turn=0, class_sets_files_turn=0, session_mark=SESSION)
+    session.update(
+        own=None,
+        own_request="kept",
+        own_dropped_turn=0,
+        class_sets_files_turn=0,
+        it_upload_turn=0,
+        session_mark=SESSION,
+    )
     session.update(view=View(0), places=token_layout(trace))
 
 

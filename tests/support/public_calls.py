@@ -151,6 +151,7 @@ def public_calls(small, photo):
         },
         "analysis.comparison": {
             "attention_divergence": {"trace_a": trace, "trace_b": trace},
+            "by_resemblance": {"values": np.ones((2, 3)), "measure": "cosine", "count": 2},
             "counterparts": {"trace_a": trace, "trace_b": trace},
             "head_resemblance": {
                 "trace_a": trace,

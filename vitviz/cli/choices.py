@@ -60,3 +60,10 @@ class PictureFormat(StrEnum):
     jpeg = "jpeg"
     webp = "webp"
     npz = "npz"
+
+
+class Measure(StrEnum):
+    """Measures of the resemblance of two heads, as in `vitviz.analysis.comparison`."""
+
+    cosine = "cosine"
+    jensen_shannon = "jensen_shannon"

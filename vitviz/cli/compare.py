@@ -38,6 +38,7 @@ class Task:
         out: output folder.
         layer: layer from 1; None for the last layer.
         head: head of the first model, from 1.
+        measure: measure of the resemblance of heads, see `vitviz.analysis.comparison.head_resemblance`.
         threshold: smallest cosine similarity of a match.
         size: input size; None for the models'.
         fit: fit mode; None for the models'.
@@ -52,6 +53,7 @@ class Task:
     out: Path
     layer: str | None
     head: str
+    measure: str
     threshold: float
     size: Size | None
     fit: str | None
@@ -127,7 +129,7 @@ def _two_models(task: Task, models: Sequence[VisionTransformer], items: Sequence
         raise VitvizError(f"The mean of all heads is not a head; use a head from 1 to {models[0].config.num_heads}.")
     images = [_traced(task, model, items[0], ("blocks.*.resid_post",)) for model in models]
     similarity = cka(*models, [item.path for item in items], size=task.size, fit=task.fit)
-    return models_result(*images, similarity, layer, head, GAP)
+    return models_result(*images, similarity, layer, head, task.measure, GAP)
 
 
 def _traced(task: Task, model: VisionTransformer, item: Item, record: tuple[str, ...]) -> TracedImage:

@@ -23,7 +23,7 @@ from .arguments import (
     Std,
     Width,
 )
-from .choices import PictureFormat
+from .choices import Measure, PictureFormat
 from .dispatch import compare as _compare
 
 
@@ -44,6 +44,12 @@ def compare(
         str | None, typer.Option(help="Layer from 1, of the first model; by default the last layer.")
     ] = None,
     head: Annotated[str, typer.Option(help="Two models: head from 1 of the first model's layer.")] = "1",
+    measure: Annotated[
+        Measure,
+        typer.Option(
+            help="Two models: resemblance of heads, cosine similarity or Jensen-Shannon divergence of their attention."
+        ),
+    ] = Measure.cosine,
     threshold: Annotated[
         float, typer.Option(min=-1, max=1, help="Two images: smallest cosine similarity of a match.")
     ] = 0.5,
@@ -90,6 +96,7 @@ def compare(
         out=out,
         layer=layer,
         head=head,
+        measure=measure.value,
         threshold=threshold,
         size=size,
         fit=fit and fit.value,

@@ -5,19 +5,24 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from ..analysis.comparison import Cka, Comparison, compare, head_resemblance
-from ..analysis.ranking import largest
+from ..analysis.comparison import Cka, Comparison, by_resemblance, compare, head_resemblance
+from ..analysis.comparison.resemblance import Measure
 from ..trace.trace import Trace
 from ..viz.colour import colour_map, paint
 from ..viz.provenance import of_model
 from .result import DEFAULT_SIDE, Result, TracedImage, as_npz, base_facts
 
 MOST_LISTED = 5  # heads
+MEASURE_WORDS = {
+    "cosine": "a cosine similarity of {:.3f}",
+    "jensen_shannon": "a Jensen-Shannon divergence of {:.3f} bits",
+}
+PANEL_WORDS = {"cosine": "cosine similarity", "jensen_shannon": "Jensen-Shannon divergence"}
 BACKGROUND = (128, 128, 128)
 
 
 def models_result(
-    a: TracedImage, b: TracedImage, similarity: Cka, layer: int, head: int, gap: int
+    a: TracedImage, b: TracedImage, similarity: Cka, layer: int, head: int, measure: Measure, gap: int
 ) -> tuple[Result, tuple[str, ...]]:
     """Compare two models; returns the result and sentences on it.
 
@@ -27,19 +32,20 @@ def models_result(
         similarity: CKA of the layers on all images.
         layer: layer of the first model, from 0.
         head: head of that layer, from 0.
+        measure: measure of the resemblance of heads.
         gap: pixels between the two maps.
     """
-    resemblance = head_resemblance(a.trace, b.trace, layer, head)
+    resemblance = head_resemblance(a.trace, b.trace, layer, head, measure=measure)
     change = compare(a.trace, b.trace) if _same_shape(a.trace, b.trace) else None
     listed = [
-        {"layer": at + 1, "head": of + 1, "cosine": float(resemblance[at, of])}
-        for at, of in largest(resemblance, MOST_LISTED)
+        {"layer": at + 1, "head": of + 1, measure: float(resemblance[at, of])}
+        for at, of in by_resemblance(resemblance, measure, MOST_LISTED)
     ]
     top = listed[0]
     sentences = (
         _on_layers(similarity),
         f"Head {top['head']} of layer {top['layer']} of the second model resembles head {head + 1} of layer "
-        f"{layer + 1} of the first most, with a cosine similarity of {top['cosine']:.3f}.",
+        f"{layer + 1} of the first most, with {MEASURE_WORDS[measure].format(top[measure])}.",
         *(change.sentences() if change else ()),
     )
     facts = [base_facts(image) for image in (a, b)]
@@ -53,6 +59,7 @@ def models_result(
         "counted_from": 1,
         "layer": layer + 1,
         "head": head + 1,
+        "measure": measure,
         "cka_images": similarity.images,
         "cka_samples": similarity.samples,
     }
@@ -61,7 +68,7 @@ def models_result(
     panel = (
         "change of each head's attention (divergence in bits, layers down, heads across)"
         if right == "attention_divergence"
-        else f"resemblance of each head to head {head + 1} of layer {layer + 1} (layers down, heads across)"
+        else f"{PANEL_WORDS[measure]} of each head and head {head + 1} of layer {layer + 1} (layers down, heads across)"
     )
     result = Result(
         facts=about

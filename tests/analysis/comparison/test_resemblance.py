@@ -7,7 +7,13 @@ from PIL import Image
 from scipy.spatial.distance import jensenshannon
 
 import vitviz
-from vitviz.analysis.comparison import attention_divergence, counterparts, head_resemblance, jensen_shannon
+from vitviz.analysis.comparison import (
+    attention_divergence,
+    by_resemblance,
+    counterparts,
+    head_resemblance,
+    jensen_shannon,
+)
 from vitviz.errors import ArgumentError, ModelError
 from vitviz.ui.app import state
 
@@ -109,6 +115,14 @@ def test_a_head_resembles_itself_most(trace):
     assert divergence[8, 2] == pytest.approx(0, abs=1e-9)
     p, q = (trace.attention(*head)[1:, 1:].astype(np.float64) for head in ((8, 2), (3, 5)))
     assert divergence[3, 5] == pytest.approx((jensenshannon(p, q, base=2, axis=-1) ** 2).mean(), abs=1e-5)
+
+
+def test_heads_are_in_the_order_of_their_resemblance():
+    values = np.array([[0.2, 0.9], [0.9, 0.1]], np.float32)
+    assert by_resemblance(values) == [(0, 1), (1, 0), (0, 0), (1, 1)]
+    assert by_resemblance(values, "jensen_shannon", 2) == [(1, 1), (0, 0)]
+    with pytest.raises(ArgumentError, match="measure"):
+        by_resemblance(values, "distance")
 
 
 def test_wrong_heads_and_measures_are_refused(small):

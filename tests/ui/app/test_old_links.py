@@ -12,6 +12,7 @@ PLACE = {name: VIEW[name] for name in ("layer", "head", "query")}
 LINKS = [  # a page, its link, and what is written in another way today
     ("explore", CAT | VIEW | {"overlay": "60", "smooth": "on", "marks": "on"}, {}),
     ("explore", DIGIT | VIEW | {"head": "mean", "query": "cls", "direction": "to", "scale": "uniform"}, {}),
+    ("explore", DIGIT | VIEW | {"with": "digit-8", "show": "similarity", "lines": "on", "threshold": "0.3"}, {}),
     ("sequence", DIGIT | VIEW, {}),
     ("attention", DIGIT | VIEW, {}),
     ("tokens", DIGIT | VIEW | {"section": "Norms"}, {}),
@@ -37,6 +38,7 @@ LINKS = [  # a page, its link, and what is written in another way today
         {},
     ),
     ("compare", DIGIT | PLACE | {"mode": "models", "model2": "digits-run/step-00100", "head2": "3-2"}, {}),
+    ("compare", DIGIT | PLACE | {"mode": "models", "model2": "digits-run/step-00100", "measure": "jensen_shannon"}, {}),
     ("compare", DIGIT | PLACE | {"mode": "checkpoints", "before": "digits-run/step-00100"}, {}),
     ("attention", CAT | VIEW | {"key": "7-9"}, {}),
     ("teach", DIGIT | {"source": "own"}, {}),

@@ -8,7 +8,7 @@ from PIL import Image
 from tests.support.app_pages import choice_of, dropped, explore, picture, query, start, texts
 from vitviz.images import prepare, read_image
 from vitviz.notation.view import View
-from vitviz.ui.app import state
+from vitviz.ui.app import state, uploads
 from vitviz.ui.components import own_image
 
 
@@ -85,7 +85,7 @@ def test_a_newer_image_counts_more_than_one_that_was_kept():
 @pytest.mark.parametrize("message", [None, 3, ["x"], "x" * 201, {"name": "x"}])
 def test_a_message_that_is_no_name_is_refused(message):
     with pytest.raises(ValueError, match="text"):
-        own_image._name(message)
+        uploads.read_name(message)
 
 
 # --- How much of it is used ------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from tests.support.app_pages import choice_of, opened, query, settings, texts
 from vitviz.analysis.scan.queries.answers import Filter
 from vitviz.notation.marks import percent
 from vitviz.ui.app import cache, state
-from vitviz.ui.pages.collection import selections
+from vitviz.ui.widgets import selections
 
 HOSTILE = "<img src=x onerror=alert(1)> **b** $x$ [a](http://x) \u202e" + "y" * 3000
 SAMPLES = ("cat", "rocket", "coffee")

@@ -5,9 +5,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import vitviz
-from tests.support.app_pages import dropped, opened, picture, placed, query, settings, texts
+from tests.support.app_pages import opened, placed, query, show_instead, texts
 from tests.support.exhaustive import exhaustive
 from tests.support.facts import assert_mentions
+from tests.support.random_models import trace_of
 from vitviz.analysis.comparison import head_resemblance, joint_pca
 from vitviz.ui.app import state
 from vitviz.ui.pages.compare import alternatives, comparisons
@@ -86,6 +87,7 @@ def test_a_link_holds_everything_and_survives_a_page_change():
         ("threshold", "nan"),
         ("more", "cat,nobody"),
         ("centred", "yes"),
+        ("measure", "distance"),
     ],
 )
 def test_what_a_link_cannot_hold_is_ignored_with_a_notice(name, value):
@@ -124,17 +126,6 @@ def test_matches_and_components_are_those_of_the_library():
     assert_mentions(said, *(f"{100 * share:.3g}" for share in shares))
 
 
-def test_the_second_image_is_chosen_and_the_own_one_is_offered():
-    app = page(**{"with": "flower"})
-    assert settings(app)["compare_second"] == "flower"
-    app = dropped(app, "sidebar_upload", "mine.png", picture())
-    fine(app)
-    app.session_state["settings"]["compare_second"] = state.OWN
-    app.run()
-    fine(app)
-    assert "with" not in query(app), "links do not include the image"
-
-
 def test_the_second_image_is_another_one_if_the_model_changes():
     app = page(**{"with": "flower"})
     app.selectbox(key="model").select("digits").run()
@@ -154,6 +145,28 @@ def test_heads_are_listed_in_the_order_of_their_resemblance():
     box.select_index(2).run()
     fine(app)
     assert query(app)["head2"] == "-".join(str(at + 1) for at in app.selectbox(key="compare_head").value)
+
+
+def test_heads_are_compared_by_their_divergence():
+    app = page(**DIGIT, mode="models", model2=EARLY, layer="2", head="3", measure="jensen_shannon")
+    said = fine(app)
+    traces = [vitviz.load(name).trace(state.samples()["digit-4"]) for name in ("digits", EARLY)]
+    alike = head_resemblance(*traces, 1, 2, measure="jensen_shannon")
+    layer, head = np.unravel_index(alike.argmin(), alike.shape)
+    assert_mentions(said, f"layer {layer + 1}, head {head + 1}", f"{alike.min():.3f}")
+    assert app.selectbox(key="compare_head").options[1] == f"layer {layer + 1}, head {head + 1} ({alike.min():.3f})"
+    assert query(app)["measure"] == "jensen_shannon"
+    app.selectbox(key="compare_measure").select("cosine").run()
+    fine(app)
+    assert app.selectbox(key="compare_head").options[1] != f"layer {layer + 1}, head {head + 1} ({alike.min():.3f})"
+
+
+def test_differential_attention_is_compared_by_the_cosine_only(monkeypatch):
+    trace = trace_of("differential")
+    show_instead(monkeypatch, trace, "differential")
+    app = page(mode="models", measure="jensen_shannon", image="cat")
+    fine(app)
+    assert "compare_measure" not in [box.key for box in app.selectbox]
 
 
 def test_layers_are_compared_on_the_samples():

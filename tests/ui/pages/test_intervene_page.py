@@ -220,7 +220,7 @@ def test_every_tool_is_explained(tool):
     from vitviz.ui.pages.intervene.controls import TOOL_HELP  # which only a running app can import
 
     assert TOOL_HELP[tool] in fine(app)
-    offers_second = any(widget.key.startswith("intervene_upload_") for widget in app.main.file_uploader)
+    offers_second = any(widget.key.startswith("second_input_upload_") for widget in app.main.file_uploader)
     assert offers_second == (tool == "copy")
     assert bool(app.select_slider) == (tool == "temperature")
 
@@ -309,19 +309,19 @@ def test_copies_need_an_image_of_the_same_grid():
 
 def test_a_second_image_of_the_visitors_own():
     app = intervene(image="cat", edits="c1.1")
-    dropped(app, "intervene_upload", "evil.png", b"no", "image/png")
-    assert len(app.main.warning) == 1
-    assert "evil.png" in app.main.warning[0].value
-    dropped(app, "intervene_upload", "my_photo.png", picture(), "image/png")
+    dropped(app, "second_input_upload", "evil.png", b"no", "image/png")
+    assert len(app.main.error) == 1
+    assert "evil.png" in app.main.error[0].value
+    dropped(app, "second_input_upload", "my_photo.png", picture(), "image/png")
     said = fine(app)
     assert r"my\_photo.png" in said
-    assert query(app)["second"] == "own"
+    assert query(app)["second"] == "own2"
 
 
 def test_the_image_of_the_sidebar_can_be_copied_from(monkeypatch):
     app = intervene(image="cat", edits="c1.1")
     from vitviz.ui.app.sidebar import OWN_LABEL  # which only a running app can import
-    from vitviz.ui.pages.intervene import controls
+    from vitviz.ui.widgets import second_image
 
     drawn, clicks = [], []
 
@@ -330,7 +330,7 @@ def test_the_image_of_the_sidebar_can_be_copied_from(monkeypatch):
         if clicks:
             on_choose(clicks.pop())
 
-    monkeypatch.setattr(controls, "gallery", gallery)
+    monkeypatch.setattr(second_image, "gallery", gallery)
     dropped(app, "sidebar_upload", "mine.png", picture())
     assert OWN_LABEL not in drawn[-1][1], "it is looked at"
     app.session_state.picked = state.Picked("cat", state.samples()["cat"], sample=True)

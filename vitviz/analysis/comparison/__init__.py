@@ -17,7 +17,7 @@ from .divergence import attention_divergence, jensen_shannon
 from .layer_similarity import Cka, cka, linear_cka
 from .matching import Matches, match
 from .places import counterparts
-from .resemblance import MEASURES, head_resemblance
+from .resemblance import MEASURES, by_resemblance, head_resemblance
 from .shared_components import MOST_IMAGES, JointPca, joint_pca
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "Matches",
     "OutputChange",
     "attention_divergence",
+    "by_resemblance",
     "cka",
     "compare",
     "counterparts",

@@ -8,9 +8,10 @@ import numpy as np
 import torch
 
 from ...errors import ArgumentError, ModelError
-from ...errors.arguments import checked_index, one_of, typed
+from ...errors.arguments import array, checked_index, one_of, typed
 from ...errors.progress import Progress, silent
 from ...trace.trace import Trace
+from ..ranking import largest
 from .divergence import jensen_shannon
 from .places import counterparts
 
@@ -66,6 +67,26 @@ def head_resemblance(
         found.append(_cosine(map_a[0], maps) if measure == "cosine" else _divergence(map_a, maps))
         report(at + 1, trace_b.layers)
     return np.stack(found).astype(np.float32)
+
+
+@typed
+def by_resemblance(values: np.ndarray, measure: Measure = "cosine", count: int | None = None) -> list[tuple[int, int]]:
+    """Return the heads in the order of their resemblance, the most alike first.
+
+    Args:
+        values: result of `head_resemblance`, [layer, head].
+        measure: measure of these values: a large cosine or a small divergence is alike.
+        count: maximum number of heads; None for all.
+
+    Returns:
+        Layer and head, from 0; of equal values, the first head comes first.
+
+    Raises:
+        ArgumentError: if the measure is unknown.
+    """
+    one_of(measure, MEASURES, "measure")
+    values = array(values, "layer, head", "Resemblance")
+    return largest(values if measure == "cosine" else -values, count)
 
 
 def _common_places(trace_a: Trace, trace_b: Trace) -> tuple[np.ndarray, np.ndarray]:

@@ -39,6 +39,11 @@ def set_image_problem(problem: str | None) -> None:
     st.session_state[_IMAGE_PROBLEM] = problem
 
 
+def is_pending() -> bool:
+    """Return True if there is something to show."""
+    return bool(st.session_state.get(_NOTICES) or st.session_state.get(_IMAGE_PROBLEM))
+
+
 def show() -> None:
     """Show pending notices once."""
     session = st.session_state

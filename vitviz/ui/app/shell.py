@@ -120,15 +120,17 @@ def fragment(draw: Callable[[state.Choice], None]) -> Callable[[state.Choice], N
 
     Args:
         draw: function that draws the fragment for a choice of image and model. Errors of vitviz are shown in its place.
-            If the class no longer shares the image, or a click in the fragment has chosen another model, the whole
-            page runs instead.
+            If the class no longer shares the image, or a click in the fragment has chosen another model or needs a
+            notice, the whole page runs instead.
     """
 
     @st.fragment
     @show_errors()
     @wraps(draw)
     def part(choice: state.Choice) -> None:
-        if class_choice.has_ended() or state.choice().model != choice.model:
+        # the notices are outside of the fragment, which can write there only while the whole page runs
+        has_notices = notices.is_pending() and not st.session_state.get(_RUNNING)
+        if class_choice.has_ended() or state.choice().model != choice.model or has_notices:
             st.rerun()
         with st.empty():  # fixed position for spinners
             state.trace(choice)

@@ -10,6 +10,10 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
+from . import notices
+
+LONGEST_NAME = 200  # maximum characters of a file name in a message of a browser
+
 
 def drop_zone(
     label: str, take: Callable[[str, bytes], None], *, key: str, help: str | None = None, many: bool = False
@@ -36,6 +40,29 @@ def drop_zone(
 
     with st.container(key=key):
         st.file_uploader(label, key=f"{key}_{turn}", on_change=hand_on, help=help, accept_multiple_files=many)
+
+
+def report_too_large(name: str) -> None:
+    """Report a file that a browser has not sent."""
+    most = st.get_option("server.maxUploadSize")
+    notices.set_image_problem(f"{name}: the file is larger than {most} MB; reduce its size and try again.")
+
+
+def report_lost(key: str, name: str) -> None:
+    """Report a file that did not arrive in the drop zone with this key, and replace the zone, which shows an error."""
+    st.session_state[f"{key}_turn"] += 1
+    notices.set_image_problem(f"{name}: the upload failed; try again.")
+
+
+def read_name(message: object) -> str:
+    """Parse the name of a file, as sent by a browser.
+
+    Raises:
+        ValueError: if it is not a short text.
+    """
+    if not isinstance(message, str) or len(message) > LONGEST_NAME:
+        raise ValueError("not a short text")
+    return message
 
 
 def _release(file: UploadedFile) -> None:

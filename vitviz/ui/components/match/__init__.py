@@ -23,6 +23,7 @@ def match_view(
     *,
     on_choose: Callable[[int, int], None],
     on_shown: Callable[[Shown], None],
+    follows: bool = False,
     key: str,
 ) -> None:
     """Draw both pictures. Pointing at a patch of one shows its partner and the maps of both; a click chooses it.
@@ -36,6 +37,7 @@ def match_view(
         on_choose: function called with row and column of a patch of A, before the page runs again. A click on B chooses
             the partner in A.
         on_shown: function called when the user shows something else.
+        follows: whether picture A follows the pointer in the explorer on the same page.
         key: identity of the component in the session.
 
     Raises:
@@ -43,4 +45,6 @@ def match_view(
     """
     listeners = choices(a.trace.grid, {"query": on_choose}) | {"shown": Listener("what is shown", read_shown, on_shown)}
     data = parts(a, b, pairing)
-    component.draw(state(a, b, pairing, shown, chosen) | {"names": list(data)}, listeners, key=key, parts=data)
+    component.draw(
+        state(a, b, pairing, shown, chosen) | {"names": list(data), "follows": follows}, listeners, key=key, parts=data
+    )

@@ -259,6 +259,7 @@ class Match extends Component {
     this.on(ref.threshold, "input", () => this.change({ threshold: ref.threshold.valueAsNumber }, false));
     this.on(ref.threshold, "change", () => this.change({ threshold: ref.threshold.valueAsNumber }));
     for (const side of SIDES) this.listenTo(side, this.of("stage", side));
+    this.on(document, "vitviz-patch", ({ detail }) => this.follow(detail));
     this.listening.onResize(ref.pictures, () => this.data && this.schedule());
   }
 
@@ -289,6 +290,13 @@ class Match extends Component {
     if (pointed?.side === this.hovered?.side && pointed?.patch === this.hovered?.patch) return;
     this.hovered = pointed;
     this.schedule();
+  }
+
+  // show the patch under the pointer in the explorer, null if there is none
+  follow({ patch, grid }) {
+    if (!this.data?.follows || `${grid}` !== `${this.pairs.grids?.a}`) return;
+    this.focused = null;
+    this.hover(patch === null ? null : { side: "a", patch });
   }
 
   // the first arrow key starts from the patch that is framed in this picture

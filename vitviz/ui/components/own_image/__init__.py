@@ -7,12 +7,13 @@ stored by the browser. The browser stores the image for its tab only. The server
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import streamlit as st
 
 from ...app import class_shares, notices, state
-from ...app.uploads import drop_zone
+from ...app.uploads import drop_zone, read_name, report_lost, report_too_large
 from .._shared import Component, Listener, packed
 
 NOT_IN_LINK = "This link was created with a user's own image, which links do not include. A sample is shown instead."
@@ -20,7 +21,6 @@ ENDED = (
     "Your session has ended because the server was restarted or the connection was lost for too long; drop your image "
     "again."
 )
-LONGEST_NAME = 200  # maximum characters of a file name, or of a secret, in a message
 
 component = Component("own_image", Path(__file__).parent)
 
@@ -62,9 +62,9 @@ def own_image(again: Callable[[], None]) -> None:
     }
     listeners = {
         "nothing": Listener("a report that no image is stored", bool, _nothing_kept),
-        "refused": Listener("a file that is too large", _name, _too_large),
-        "lost": Listener("a file that did not arrive", _name, _lost),
-        "owner": Listener("the owner of shared images", _name, lambda secret: _take_back(secret, again)),
+        "refused": Listener("a file that is too large", read_name, report_too_large),
+        "lost": Listener("a file that did not arrive", read_name, partial(report_lost, "own_dropped")),
+        "owner": Listener("the owner of shared images", read_name, lambda secret: _take_back(secret, again)),
     }
     parts = {"image": packed({}, {"image": own.data if made_here else b""})}
     component.draw(data, listeners, key="own_image", parts=parts)
@@ -98,19 +98,3 @@ def _nothing_kept(ended: bool) -> None:
     if is_waiting():
         notices.add([ENDED if ended else NOT_IN_LINK])
     st.session_state.own_request = None
-
-
-def _name(message: object) -> str:
-    if not isinstance(message, str) or len(message) > LONGEST_NAME:
-        raise ValueError("not a short text")
-    return message
-
-
-def _too_large(name: str) -> None:
-    most = st.get_option("server.maxUploadSize")
-    notices.set_image_problem(f"{name}: the file is larger than {most} MB; reduce its size and try again.")
-
-
-def _lost(name: str) -> None:
-    st.session_state.own_dropped_turn += 1  # a new uploader, without the error
-    notices.set_image_problem(f"{name}: the upload failed; try again.")

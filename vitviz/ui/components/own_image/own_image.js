@@ -4,13 +4,12 @@
 import { readHeader } from "../../../viz/browser/binary.js";
 import { Component } from "../../../viz/browser/component.js";
 import { mounted } from "../_shared/mounted.js";
+import { Uploader, imageOf, pasted, shortName } from "../_shared/uploader.js";
 
-const LOOK_EVERY = 150; // milliseconds between checks while an upload is pending
 const PATIENCE = 30_000; // milliseconds to wait for the browser's store
 const MOST_KEPT = 4; // maximum number of stored images, one per tab; older ones are deleted
 const KEPT_FOR = 24 * 3600 * 1000; // milliseconds
 const MOST_SEEN = 8; // recent files, one of which the server may have
-const LONGEST_NAME = 200; // characters, as in __init__.py
 const SECRET = "vitviz-class-owner"; // name in the store of this tab
 
 export default function (component) {
@@ -22,16 +21,18 @@ class OwnImage extends Component {
 
   constructor(root, mount) {
     super(root, mount);
-    Object.assign(this, { seen: [], ...mount.memory.own });
+    const { waiting, ...own } = mount.memory.own ?? {};
+    Object.assign(this, { seen: [], ...own });
+    this.uploader = new Uploader((file, zone) => this.lost(file, zone));
     this.listen();
-    if (this.waiting) this.send(this.waiting.zone, this.waiting.file);
+    if (waiting) this.send(waiting.zone, waiting.file);
   }
 
   close() {
-    const { seen, kept, restored, session, ended, waiting } = this;
+    const { seen, kept, restored, session, ended, uploader: { waiting } } = this;
     this.mount.memory.own = { seen, kept, restored, session, ended, waiting };
     super.close();
-    clearInterval(this.looking);
+    this.uploader.end();
   }
 
   listen() {
@@ -62,12 +63,12 @@ class OwnImage extends Component {
   // ------------------------------------------------------------------ user input
 
   paste(event) {
-    const [file] = chosen(event.clipboardData);
+    const file = pasted(imageOf(event.clipboardData));
     if (isForAnother(event)) return;
     const writes = event.composedPath()[0].closest?.("input, textarea, [contenteditable=true]");
     if (!file || (writes && event.clipboardData.types.includes("text/plain"))) return;
     event.preventDefault();
-    this.take(file.name === "image.png" ? new File([file], "pasted.png", { type: file.type }) : file);
+    this.take(file);
   }
 
   drag(event) {
@@ -79,7 +80,7 @@ class OwnImage extends Component {
   drop(event) {
     this.over(false);
     if (isForAnother(event)) return this.see(event.dataTransfer.files);
-    const [file] = chosen(event.dataTransfer);
+    const file = imageOf(event.dataTransfer);
     if (!file) return;
     event.preventDefault(); // otherwise, the browser would open the file
     event.stopPropagation();
@@ -97,37 +98,14 @@ class OwnImage extends Component {
     else this.send("own_dropped", file);
   }
 
-  // Send one file at a time: an uploader is replaced once its file has arrived, and files given to it meanwhile are lost.
-  // Of several pending files, only the last one is sent.
   send(zone, file) {
     this.see([file]);
-    this.waiting = { zone, file };
-    this.looking ??= setInterval(() => this.look(), LOOK_EVERY);
-    this.look();
+    this.uploader.send(zone, file);
   }
 
-  look() {
-    const { sent, waiting } = this;
-    if (sent && sent.input.isConnected) {
-      if (!sent.uploader?.querySelector("[data-testid=stFileChipIconError]")) return;
-      this.sent = undefined;
-      if (sent.zone === "own_kept") this.nothing();
-      else this.mount.send("lost", shortName(sent.file), { instead: true });
-      this.failed = sent.input;
-    } else this.sent = undefined;
-    const input = waiting && document.querySelector(`.st-key-${waiting.zone} input[type=file]`);
-    if (input && input !== this.failed) {
-      this.waiting = undefined;
-      this.sent = { ...waiting, input, uploader: input.closest("[data-testid=stFileUploader]") };
-      const files = new DataTransfer();
-      files.items.add(waiting.file);
-      input.files = files.files;
-      input.dispatchEvent(new Event("change", { bubbles: true }));
-    }
-    if (!this.sent && !this.waiting) {
-      clearInterval(this.looking);
-      this.looking = undefined;
-    }
+  lost(file, zone) {
+    if (zone === "own_kept") this.nothing();
+    else this.mount.send("lost", shortName(file), { instead: true });
   }
 
   // ------------------------------------------------------------------ storage for a reload
@@ -149,7 +127,7 @@ class OwnImage extends Component {
     await store("readwrite", clear);
     const kept = await store("readonly", (images) => images.get(TAB));
     if (kept && Date.now() - kept.time < KEPT_FOR) {
-      if (!this.waiting && !this.sent) this.send("own_kept", new File([kept.image], kept.name, { type: kept.image.type }));
+      if (!this.uploader.isBusy) this.send("own_kept", new File([kept.image], kept.name, { type: kept.image.type }));
     } else if (this.data.request === "wanted") this.nothing();
   }
 
@@ -178,16 +156,6 @@ class OwnImage extends Component {
     const { start, sections: { image: [at, size] } } = readHeader(this.bytes);
     return size ? new Blob([this.bytes.slice(start + at, start + at + size)]) : null;
   }
-}
-
-// the first image among the files, else the first file, which the server rejects with a message
-function chosen(transfer) {
-  const files = [...(transfer?.files ?? [])];
-  return [files.find(({ type }) => type.startsWith("image/")) ?? files[0]].filter(Boolean);
-}
-
-function shortName({ name }) {
-  return name.slice(0, LONGEST_NAME);
 }
 
 // whether the event is in an uploader, or in a part of a component that takes images itself

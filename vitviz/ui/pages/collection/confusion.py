@@ -13,8 +13,9 @@ from ....analysis.scan.queries.scan_run import ScanRun
 from ....notation.marks import percent
 from ....viz import scan_figures
 from ...app.settings import bound
+from ...widgets import selections
 from ...widgets.charts import draw_chart
-from . import filters, image_list, scan_data, selections
+from . import filters, image_list, scan_data
 from .scan_map import plain
 from .settings import ORDER
 

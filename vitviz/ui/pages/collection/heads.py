@@ -11,8 +11,9 @@ from ....analysis.scan.queries.index import USUAL, Index
 from ....analysis.scan.queries.scan_run import LISTS, ScanRun
 from ....viz import scan_figures
 from ...app.settings import bound
+from ...widgets import selections
 from ...widgets.charts import draw_chart
-from . import image_list, scan_data, selections
+from . import image_list, scan_data
 from .settings import HEAD, STATISTIC
 
 COUNT = 8  # images at each end

@@ -13,8 +13,9 @@ from ....analysis.scan.queries.scan_run import ScanRun, short
 from ....notation.marks import percent
 from ....viz import scan_figures
 from ...components.hover_thumbnail import Thumbnail, hover_thumbnail
+from ...widgets import selections
 from ...widgets.charts import draw_chart
-from . import filters, image_list, scan_data, selections
+from . import filters, image_list, scan_data
 from .settings import AMONG, AREA, CHOSEN, COLOUR, PAGE, PROJECTION
 
 METHODS = {"pca": "PCA", "tsne": "t-SNE"}

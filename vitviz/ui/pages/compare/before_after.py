@@ -15,6 +15,7 @@ from ...widgets import drawing
 from ...widgets.charts import draw_chart
 from ..lesson.sections import section
 from . import alternatives, comparisons, outputs, settings, views
+from .cells import draw_cells, heat_map
 
 LISTED = 8  # heads in the table
 
@@ -52,21 +53,22 @@ def draw(view: views.Compared) -> None:
         view.patch,
     )
     if found.attention is not None:
-        _attention(found)
+        _attention(found, view)
     _layers(found, view.layer)
     outputs.draw(before, choice)
 
 
-def _attention(found: Comparison) -> None:
+def _attention(found: Comparison, view: views.Compared) -> None:
     section(
         "Change of attention",
         "Jensen-Shannon divergence of each head's attention before and after, averaged over all queries: 0 bits for "
-        "equal attention, 1 bit if no token is attended to in both.",
+        "equal attention, 1 bit if no token is attended to in both. Click a cell to see the head above.",
     )
     left, right = st.columns((0.62, 0.38), gap="large")
     with left:
-        chart = views.heat_map(found.attention, "layer", "head", "bits")
-        draw_chart(chart, "compare_change", "Jensen-Shannon divergence of the attention of every head")
+        chart = heat_map(found.attention, "layer", "head", "bits", (view.layer, view.head))
+        alt = "Jensen-Shannon divergence of the attention of every head"
+        draw_cells(chart, "compare_change", alt, found.attention.shape, views.choose_head)
     with right:
         rows = [
             [f"layer {one.layer + 1}, head {one.head + 1}", f"{one.value:.3f}"]

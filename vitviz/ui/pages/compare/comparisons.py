@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 
 from ....analysis import comparison
+from ....analysis.comparison.resemblance import Measure
 from ....errors.progress import Progress
 from ....trace.trace import Trace
 from ....viz.explorer.payload import Vectors
@@ -63,16 +64,28 @@ def _vectors(key: tuple, layer: int, _trace: Trace) -> Vectors:
         return packed_vectors(_trace, (layer,))
 
 
-def resemblance(a: state.Choice, b: state.Choice, layer: int, head: int) -> np.ndarray:
-    """Return the cosine similarity of a head of A with all heads of B, float32 [layer of B, head of B]."""
-    return _resemblance(a.key, b.key, layer, head, a, b)
+def resemblance(a: state.Choice, b: state.Choice, layer: int, head: int, measure: Measure) -> np.ndarray:
+    """Compare a head of A with all heads of B, float32 [layer of B, head of B]; see `head_resemblance`.
+
+    Raises:
+        ModelError: for the divergence of differential attention.
+    """
+    return _resemblance(a.key, b.key, layer, head, measure, a, b)
 
 
 @cached("Comparing heads …")
-def _resemblance(key_a: tuple, key_b: tuple, layer: int, head: int, _a: state.Choice, _b: state.Choice) -> np.ndarray:
+def _resemblance(
+    key_a: tuple,
+    key_b: tuple,
+    layer: int,
+    head: int,
+    measure: Measure,
+    _a: state.Choice,
+    _b: state.Choice,
+) -> np.ndarray:
     traces = state.trace(_a), state.trace(_b)
     with state.one_at_a_time:
-        return comparison.head_resemblance(*traces, layer, head)
+        return comparison.head_resemblance(*traces, layer, head, measure=measure)
 
 
 def change(before: state.Choice, after: state.Choice) -> comparison.Comparison:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import streamlit as st
-
+from ....analysis.comparison import MEASURES
 from ....notation.marks import format_patch, one_of, parse_number
-from ...app import state
+from ...app import second_image, state
 from ...app.settings import Setting
 from ...app.views import VIEW
 from ...components.match.payload import SHOWS, Shown
@@ -19,16 +18,6 @@ MODES = {"images": "Two images", "models": "Two models", "checkpoints": "Before 
 ON = "on"
 MOST_PARTS = 999  # layers, or heads of a layer
 MOST_MORE = 6  # further images in one basis with both pictures
-
-
-def _second_images(choice: state.Choice) -> list[str]:
-    """Return the names of the samples that can be the second image, without the first."""
-    return [name for name in state.samples_for(choice.model) if name != choice.picked.name or not choice.picked.sample]
-
-
-def _is_second_image(name: str, choice: state.Choice) -> bool:
-    own = st.session_state.get("own")
-    return name in state.samples_for(choice.model) or (name == state.OWN and own is not None)
 
 
 def _read_head(text: str, choice: state.Choice) -> tuple[int, int]:
@@ -59,14 +48,8 @@ def _read_more(text: str, choice: state.Choice) -> tuple[str, ...]:
 
 
 MODE = Setting("compare_mode", "images", "mode", read=lambda text, _: one_of(MODES)(text), always=True)
-SECOND = Setting(
-    "compare_second",
-    lambda choice: _second_images(choice)[0],
-    "with",
-    read=lambda text, choice: one_of(state.samples_for(choice.model))(text),
-    write=lambda name, choice: name if MODE.get(choice) == "images" and name != state.OWN else "",  # no own image
-    valid=_is_second_image,
-    always=True,
+SECOND = replace(
+    second_image.SECOND, write=lambda mark, choice: mark if MODE.get(choice) == "images" else "", always=True
 )
 CENTRED = Setting(
     "compare_centred",
@@ -104,6 +87,7 @@ HEAD = Setting(
     read=_read_head,
     write=lambda place, _: format_patch(*place) if place else "",
 )  # layer and head of the second model, from 0; empty for the head that resembles the first most
+MEASURE = Setting("compare_measure", MEASURES[0], "measure", read=lambda text, _: one_of(MEASURES)(text))
 SHOW = Setting("compare_show", "similarity", "show", read=lambda text, _: one_of(SHOWS)(text))
 LINES = Setting(
     "compare_lines",
@@ -118,7 +102,7 @@ PLACE = replace(
     shown=lambda view, choice: at_the_followed_patch(with_one_head(view, state.trace(choice)), choice),
     only=("layer", "head", "query"),
 )  # layer, head and patch of links
-SETTINGS = (PLACE, MODE, SECOND, CENTRED, MORE, MODEL, CHECKPOINT, HEAD, SHOW, LINES, THRESHOLD)
+SETTINGS = (PLACE, MODE, SECOND, CENTRED, MORE, MODEL, CHECKPOINT, HEAD, MEASURE, SHOW, LINES, THRESHOLD)
 
 
 def shown() -> Shown:

@@ -4,27 +4,25 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
 import streamlit as st
 
 from ....notation.marks import percent
 from ...app import state
 from ...components.gallery import gallery
-from ...components.match import Pairing, match_view
-from ..lesson import followed_token
+from ...widgets.second_image import LABEL, choose_in_gallery
 from ..lesson.sections import section
 from ..tokens.token_analyses import as_picture, as_png
 from . import comparisons, settings, views
 
 THUMBNAIL = 240  # pixels
-OWN = "Your image"
 
 
 def draw(view: views.Compared) -> None:
     """Draw the mode."""
     choice = view.choice
-    other = replace(choice, picked=_second(choice))
-    _choose_second(choice)
+    st.caption(LABEL)
+    choose_in_gallery(choice, "compare_gallery")
+    other = replace(choice, picked=settings.SECOND.image(choice))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         views.boxes(view)
         centred = settings.CENTRED.draw(
@@ -34,7 +32,6 @@ def draw(view: views.Compared) -> None:
             help="Tokens of a layer share a component, so all of them are similar. Without the mean of both images, "
             "similarity compares how patches differ from it.",
         )
-    found = comparisons.matches(choice, other, view.layer, centred)
     more = [
         replace(choice, picked=_sample(name))
         for name in settings.MORE.get(choice)
@@ -42,18 +39,16 @@ def draw(view: views.Compared) -> None:
     ]
     together = [choice, other, *more]
     pca = comparisons.joint_pca(together, view.layer)
-    sides = [
-        views.side(one, f"{mark}: {one.picked.name}", view.layer, view.head, found.units[at], pca.colours(at))
-        for at, (mark, one) in enumerate(zip("AB", (choice, other), strict=True))
-    ]
-    mutual = found.mutual()
-    pairs = np.column_stack([mutual, found.similarity[mutual[:, 0]]])
-    match_view(
-        *sides,
-        Pairing("match", found.best, found.best_back, pairs, ", mean of all patches subtracted" if centred else ""),
-        settings.shown(),
+    colours = [pca.colours(at) for at in range(2)]
+    views.same_head(
+        choice,
+        other,
+        view.layer,
+        view.head,
         view.patch,
-        on_choose=followed_token.follow_patch,
+        settings.shown(),
+        centred=centred,
+        colours=colours,
         on_shown=settings.set_shown,
         key="compare_view",
     )
@@ -62,30 +57,6 @@ def draw(view: views.Compared) -> None:
 
 def _sample(name: str) -> state.Picked:
     return state.Picked(name, state.samples()[name], sample=True)
-
-
-def _second(choice: state.Choice) -> state.Picked:
-    name = settings.SECOND.get(choice)
-    return st.session_state.own if name == state.OWN else _sample(name)
-
-
-def _choose_second(choice: state.Choice) -> None:
-    """Draw the gallery of the second image: the samples and the user's own image."""
-    offered = dict(state.samples_for(choice.model))
-    if st.session_state.own is not None:
-        offered[state.OWN] = st.session_state.own_thumbnail
-    st.caption("Second image")
-    with st.container(width=520):
-        gallery(
-            "Second image",
-            offered,
-            chosen=settings.SECOND.get(choice),
-            on_choose=lambda name: settings.SECOND.set(name, choice),
-            columns=max(6, len(offered)),
-            titles=False,
-            labels={state.OWN: OWN},
-            key="compare_gallery",
-        )
 
 
 def _components(view: views.Compared, together: list[state.Choice], pca) -> None:

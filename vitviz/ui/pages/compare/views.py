@@ -1,18 +1,17 @@
-"""Parts of the page that all three modes share: boxes for layer and head, sides of the component, charts of boards."""
+"""Parts of the page that all three modes share: boxes for layer and head, sides of the component."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import plotly.graph_objects as go
 
 from ....analysis.comparison import counterparts
 from ....trace.trace import Trace
-from ....viz.colour import plotly_scale
 from ...app import state
 from ...app.views import VIEW
-from ...components.match import Pairing, Side, match_view
+from ...components.match import Pairing, Shown, Side, match_view
 from ...widgets.view_boxes import layer_and_head
 from ..attention.settings import with_one_head
 from ..lesson import followed_token
@@ -53,6 +52,11 @@ def boxes(view: Compared) -> None:
     layer_and_head(view.trace, view.layer, view.head, "compare_first", width=120)
 
 
+def choose_head(layer: int, head: int) -> None:
+    """Choose layer and head of the first model, from 0, on all pages."""
+    VIEW.change(layer=layer, head=head)
+
+
 def side(
     choice: state.Choice,
     title: str,
@@ -75,36 +79,52 @@ def side(
     )
 
 
-def heat_map(values: np.ndarray, down: str, across: str, unit: str) -> go.Figure:
-    """Return a heat map of values from 0 to 1, [row, column], whose axes count from 1.
+def same_head(
+    a: state.Choice,
+    b: state.Choice,
+    layer: int,
+    head: int,
+    patch: Patch,
+    shown: Shown,
+    *,
+    centred: bool = False,
+    colours: Sequence[np.ndarray | None] = (None, None),
+    follows: bool = False,
+    on_shown: Callable[[Shown], None],
+    key: str,
+) -> None:
+    """Draw two images in one model: the partner of a patch is the patch with the most similar token.
 
     Args:
-        values: values; NaN leaves a cell empty.
-        down: title of the vertical axis.
-        across: title of the horizontal axis.
-        unit: title of the colour bar.
+        a: image A and the model.
+        b: image B and the same model.
+        layer: layer, from 0.
+        head: head, from 0.
+        patch: row and column of the followed patch of A, from 0.
+        shown: what the pictures show.
+        centred: whether the mean token is subtracted from both.
+        colours: colours of the patches of both, uint8 [patch, 3]; None for none.
+        follows: whether picture A follows the pointer in the explorer.
+        on_shown: function called when the user shows something else.
+        key: identity of the component in the session.
     """
-    rows, columns = values.shape
-    names = [str(at + 1) for at in range(columns)], [str(at + 1) for at in range(rows)]
-    heat = go.Heatmap(
-        z=values,
-        x=names[0],
-        y=names[1],
-        zmin=0,
-        zmax=1,
-        colorscale=plotly_scale("raw"),
-        colorbar={"thickness": 10, "outlinewidth": 0, "title": {"text": unit, "side": "top"}},
-        hovertemplate=f"{down} %{{y}}, {across} %{{x}}<br>%{{z:.3f}}<extra></extra>",
-        xgap=1,
-        ygap=1,
+    found = comparisons.matches(a, b, layer, centred)
+    sides = [
+        side(one, f"{mark}: {one.picked.name}", layer, head, units, of_patches)
+        for mark, one, units, of_patches in zip("AB", (a, b), found.units, colours, strict=True)
+    ]
+    mutual = found.mutual()
+    pairs = np.column_stack([mutual, found.similarity[mutual[:, 0]]])
+    match_view(
+        *sides,
+        Pairing("match", found.best, found.best_back, pairs, ", mean of all patches subtracted" if centred else ""),
+        shown,
+        patch,
+        on_choose=followed_token.follow_patch,
+        on_shown=on_shown,
+        follows=follows,
+        key=key,
     )
-    layout = {
-        "height": 90 + 24 * rows,
-        "margin": {"l": 10, "r": 10, "t": 10, "b": 10},
-        "xaxis": {"title": across, "type": "category", "showgrid": False},
-        "yaxis": {"title": down, "type": "category", "autorange": "reversed", "showgrid": False},
-    }
-    return go.Figure(heat, layout)
 
 
 def same_place(a: tuple[str, state.Choice, int, int], b: tuple[str, state.Choice, int, int], patch: Patch) -> None:

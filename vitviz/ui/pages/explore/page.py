@@ -22,7 +22,7 @@ from ...widgets import panels
 from ...widgets.prediction import no_prediction, prediction_bars
 from ..tokens import outlier_warning
 from ..training import curves, time_slider
-from . import head_habits
+from . import head_habits, second
 from .settings import OPENED
 
 HEADING = "Attention of each head"
@@ -30,6 +30,7 @@ HEADING = "Attention of each head"
 
 def draw() -> None:
     """Draw the page."""
+    second.open_if_asked()
     predict(state.choice())
     time_slider.draw(state.choice())
     attention(state.choice())
@@ -38,6 +39,8 @@ def draw() -> None:
 @shell.fragment
 def attention(choice: state.Choice) -> None:
     """Draw the explorer and the panels of its view; pinning a patch reruns only this fragment."""
+    if second.OPENS in st.session_state:
+        st.rerun()
     with st.empty():  # placeholder for spinners, so that nothing below moves
         trace = state.trace(choice)
         view, style = OPENED.get(choice), STYLE.get()
@@ -62,6 +65,8 @@ def attention(choice: state.Choice) -> None:
     with st.container():
         outlier_warning.warning(choice, trace, view)
     downloads(choice, trace, view, style)
+    with st.container():  # fixed position
+        second.draw(choice, trace, view)
     panels.view_charts(trace, view)
     with st.empty():
         statistics = state.statistics(choice)

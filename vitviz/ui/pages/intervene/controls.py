@@ -11,10 +11,8 @@ from ....notation.view import View
 from ....trace.trace import Trace
 from ...app import state
 from ...app.messages import escape_markdown
-from ...app.sidebar import OWN_LABEL
-from ...app.uploads import drop_zone
 from ...components.board import Cell, Place, board
-from ...components.gallery import gallery
+from ...widgets.second_image import LABEL, choose_in_gallery
 from . import edit_actions
 from .settings import TEMPERATURE, TEMPERATURES, TOOL
 
@@ -74,26 +72,10 @@ def _cells(edits: tuple[Edit, ...]) -> dict[Place, Cell]:
     return cells
 
 
-def second_image(trace: Trace, second: state.Choice) -> None:
+def second_image(second: state.Choice) -> None:
     """Draw the selection of the second image."""
-    picked, offered = second.picked, dict(state.samples_for(second.model))
-    own = state.own_beside(state.choice())
-    if own is not None:
-        offered[state.OWN] = st.session_state.own_thumbnail
-    st.markdown(f"**Second image**, source of the activations: {escape_markdown(picked.name)}")
-    gallery(
-        "Second image",
-        offered,
-        chosen=picked.name if picked.sample else state.OWN if own == picked else None,
-        on_choose=edit_actions.pick_second,
-        columns=6,
-        titles=False,
-        labels={state.OWN: OWN_LABEL},
-        key="intervene_gallery",
-    )
-    drop_zone("Or use your own", edit_actions.take_second, key="intervene_upload")
-    if not picked.sample:
-        st.caption(f"The server keeps your image {escape_markdown(picked.name)} in memory only; links open without it.")
+    st.markdown(f"**{LABEL}**, source of the activations: {escape_markdown(second.picked.name)}")
+    choose_in_gallery(state.choice(), "intervene_gallery")
 
 
 def same_grid(trace: Trace, second: state.Choice) -> bool:

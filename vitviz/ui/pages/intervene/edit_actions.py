@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterable
 import streamlit as st
 
 from ....analysis.ablation.edit_tools import head_edit, patch_edit, replace_edits, sublayer_edit, toggle_edits
-from ....errors import EditError, ImageError
+from ....errors import EditError
 from ....model.edits import SUBLAYERS, Edit, HeadAblation, PatchEdit, Temperature, checked
 from ....notation.edits import format_edits
 from ....trace.trace import Trace
 from ...app import state
 from ...app.views import VIEW
 from ...components.board.payload import Column
-from .settings import EDITS, SECOND, TEMPERATURE, TOOL
+from .settings import EDITS, TEMPERATURE, TOOL
 
 
 def keeps_patch_edits(choice: state.Choice) -> bool:
@@ -74,20 +74,3 @@ def _take(trace: Trace, change: Callable[[tuple[Edit, ...]], tuple[Edit, ...]]) 
         EDITS.set(edits)
     except EditError as error:
         st.session_state.edit_problem = str(error)
-
-
-def pick_second(name: str) -> None:
-    """Use a sample or the user's own image as the second image."""
-    own = name == state.OWN
-    SECOND.set(st.session_state.own if own else state.Picked(name, state.samples()[name], sample=True))
-
-
-def take_second(name: str, data: bytes) -> None:
-    """Use an uploaded image as the second image. Report an image that cannot be used and change nothing."""
-    picked = state.Picked(name, data, sample=False)
-    try:
-        state.check_own(picked)
-    except ImageError as error:
-        st.session_state.edit_problem = str(error)
-    else:
-        SECOND.set(picked)

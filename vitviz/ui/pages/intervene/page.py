@@ -32,7 +32,7 @@ def intervene(choice: state.Choice) -> None:
     with spinners:
         trace = state.trace(choice)
         edits, view = EDITS.get(choice), OPENED.get(choice)
-    second = replace(choice, picked=SECOND.get(choice))
+    second = replace(choice, picked=SECOND.image(choice))
     places = layout.places(trace.heads)
     with places["picture"]:
         patch_edits.image_panel(choice, trace, edits, view)
@@ -57,7 +57,7 @@ def applicable(trace: Trace, edits: tuple[Edit, ...], second: state.Choice) -> t
     """Return the edits, without activation patching from an image with another grid."""
     if TOOL.get() != "copy" and not activation_copies(edits):
         return edits
-    controls.second_image(trace, second)
+    controls.second_image(second)
     if controls.same_grid(trace, second):
         return edits
     return tuple(edit for edit in edits if not isinstance(edit, ActivationCopy))

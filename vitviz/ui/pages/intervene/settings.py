@@ -12,9 +12,8 @@ from ....analysis.predictions import predictions
 from ....errors import EditError
 from ....model.edits import ActivationCopy, Edit, PatchEdit, checked
 from ....notation.edits import format_edits, parse_edits
-from ....notation.marks import one_of
 from ....trace.trace import Trace
-from ...app import models, state
+from ...app import models, second_image, state
 from ...app.settings import Setting
 from ...app.views import VIEW
 from .defaults import first_edit, most_moved
@@ -99,35 +98,13 @@ def activation_copies(edits: Iterable[Edit]) -> list[ActivationCopy]:
     return [edit for edit in edits if isinstance(edit, ActivationCopy)]
 
 
-def _other_sample(choice: state.Choice) -> state.Picked:
-    """Return the first sample that is not the current image."""
-    offered = state.samples_for(choice.model)
-    name = next((name for name in offered if name != choice.picked.name), next(iter(offered)))
-    return state.Picked(name, offered[name], sample=True)
-
-
-def _sample(text: str, choice: state.Choice) -> state.Picked:
-    offered = state.samples_for(choice.model)
-    return state.Picked(one_of(offered)(text), offered[text], sample=True)
-
-
-def _second_mark(picked: state.Picked, choice: state.Choice) -> str:
-    """Return the name of the sample; a link needs it only for activation patching."""
-    if not activation_copies(EDITS.get(choice)):
-        return ""
-    return picked.name if picked.sample else state.OWN
+def _second_mark(mark: str, choice: state.Choice) -> str:
+    """Return the mark of the second image; a link needs it only for activation patching."""
+    return mark if activation_copies(EDITS.get(choice)) else ""
 
 
 EDITS = EditsSetting("edits", name="edits")
-SECOND = Setting(
-    "intervene_second",
-    _other_sample,
-    "second",
-    read=_sample,
-    write=_second_mark,
-    valid=lambda picked, choice: not picked.sample or picked.name in state.samples_for(choice.model),
-    always=True,
-)  # source of activation patching
+SECOND = replace(second_image.SECOND, name="second", write=_second_mark, always=True)  # source of activation patching
 OPENED = replace(
     VIEW, default=lambda choice: most_moved(choice, EDITS.get(choice), state.trace(choice))
 )  # the view; by default of the head whose attention changes most
