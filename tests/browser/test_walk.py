@@ -104,13 +104,18 @@ def test_nothing_that_comes_and_goes_moves_the_explorer(visitor):
 
 
 def test_a_pin_does_not_send_the_queries_and_keys_again(app, new_page):
-    page, received = ExplorerPage(new_page()), []
+    page, received, fetched = ExplorerPage(new_page()), [], []
     page.page.on("websocket", lambda socket: socket.on("framereceived", lambda frame: received.append(len(frame))))
+    page.page.on("request", lambda one: fetched.append(one.url) if one.resource_type == "fetch" else None)
     visitor = Visitor(page, app, 0)
     visitor.sees_one_thing()
-    assert sum(received) > 4_000_000
+    assert sum(received) > 300_000  # the first layer; the browser fetches the others
+    before = sum("/media/" in url for url in fetched)
     received.clear()
+    fetched.clear()
     visitor.page.head(2, 1).click()
     visitor.look(layer=2, head=1)
     visitor.sees_one_thing()
     assert sum(received) < 2_000_000
+    downloads = sum("/media/" in url for url in fetched)  # by the visitor, after each step
+    assert before - downloads == visitor.session.trace.layers - 1
