@@ -10,6 +10,7 @@ import { Hint } from "./hint.js";
 import { Marks } from "./marks.js";
 import { Painter, gapOf } from "./paint.js";
 import { aboutWords, endWords, factWords, headWords, levelMark, noteWords, statusWords } from "./labels.js";
+import { Linked } from "./linked.js";
 import { patchesOf } from "./patches.js";
 import { Ranking } from "./ranking.js";
 
@@ -26,6 +27,7 @@ export class Explorer extends Component {
     this.marks = new Marks(this.ref.marked, () => this.data && this.schedule(), this.listening);
     this.tools = new RegionTools(this, () => this, (query, isLast) => isLast ? this.pin(query) : this.preview(query));
     this.ranking = new Ranking(this, () => this.data && this.schedule());
+    this.linked = new Linked(this);
     this.listen();
   }
 
@@ -44,6 +46,7 @@ export class Explorer extends Component {
     const [key, ...keys] = state.parts;
     if (before?.key !== key) this.takeData(state, new Part(frame));
     this.data.take(keys, parts);
+    this.linked.take(state, this.data);
     this.ref.cells.setAttribute("aria-busy", keys.some((_, i) => !parts[i]));
     const own = this.tools.stroke || this.viewTimer || this.mount.pending("view").length; // then the state from Python is older than the page
     if (!own) this.view = state.view;
@@ -165,6 +168,7 @@ export class Explorer extends Component {
     this.drawMarks(weights);
     this.drawWords(weights);
     this.drawControls();
+    this.linked.draw();
   }
 
   // weights of the framed head for the token under the pointer; null until Python has sent them
