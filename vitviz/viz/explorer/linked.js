@@ -15,7 +15,7 @@ const PICTURE = `
   <div class="view" data-part="picture" role="img">
     <img alt="" draggable="false" data-part="photo"><canvas data-part="colours" aria-hidden="true"></canvas><div class="grid"></div>
     <svg class="region" preserveAspectRatio="none" aria-hidden="true" data-part="region"><path class="case"/><path/></svg>
-    <div class="box pin" data-part="pin"></div><div class="box key" data-part="key"></div><div class="box query" data-part="query"></div>
+    <div class="box pin" data-part="pin"></div><div class="box key" data-part="key" hidden></div><div class="box query" data-part="query"></div>
   </div>`;
 
 const MARKUP = `
@@ -23,7 +23,7 @@ const MARKUP = `
     <p class="scale"><span>−1</span><span class="middle"><canvas data-part="bar" aria-hidden="true"></canvas></span><span>1</span>
       <span data-part="about"></span></p>
     <p class="facts" data-part="facts" data-testid="explorer-similarity-facts"></p></figure>
-  <figure data-part="components" data-testid="explorer-components"><figcaption>Principal components as colours</figcaption>${PICTURE}
+  <figure data-part="components" data-testid="explorer-components"><figcaption>Components as colours</figcaption>${PICTURE}
     <p class="scale" data-part="about"></p><p class="facts" data-part="facts" data-testid="explorer-components-facts"></p></figure>`;
 
 export class Linked {
@@ -130,8 +130,8 @@ export class Linked {
     for (let i = 0; i < rows * columns; i++) bytes.set([rgb[3 * i], rgb[3 * i + 1], rgb[3 * i + 2], 255], 4 * i);
     image.put();
     const [red, green, blue] = explained.map(percent);
-    setText(about, `patches after layer ${this.layer + 1}`);
-    setText(facts, `of their variance, the 1st has ${red} (red), the 2nd ${green} (green), the 3rd ${blue} (blue)`);
+    setText(about, `variance of components 1 to 3 after layer ${this.layer + 1}`);
+    setText(facts, `red ${red} · green ${green} · blue ${blue}`);
   }
 
   drawNothing() {

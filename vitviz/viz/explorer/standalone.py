@@ -101,7 +101,8 @@ def page(
         "token_source": header_of(tokens[0])["source"] if tokens else None,
     }
     made_by = f"vitviz {__version__}, with Trace.save_html or vitviz attention --interactive"
-    facts = description(trace, picture.name, model_title or trace.model.name, layers) | {"Made by": made_by}
+    facts = description(trace, picture.name, model_title or trace.model.name, layers, bool(tokens))
+    facts["Made by"] = made_by
     css, script = _assets()
     return Template((FOLDER / "standalone.html").read_text("utf-8")).substitute(
         title=_escape(f"Attention explorer: {picture.name}"),
