@@ -32,7 +32,9 @@ def expected(trace, layer, query):
 
 def found(trace, layers, queries):
     """For each layer and query: all similarities, the most similar other patch and the mean over patches."""
-    parts = sent(trace) | {f"tokens {layer}": part for layer, part in zip(layers, token_parts(trace, layers), strict=True)}
+    parts = sent(trace) | {
+        f"tokens {layer}": part for layer, part in zip(layers, token_parts(trace, layers), strict=True)
+    }
     script = """
         answer(given.layers.map((layer) => given.queries.map((query) => {
           const values = similarities(tokens[layer], query);
@@ -85,7 +87,8 @@ def test_tokens_of_another_trace_are_not_kept_and_memory_is_limited(small_trace)
     tokens = small_trace.tokens(0)
     parts = [tokens_part(tokens, 3, layer, source) for source in ("a", "b") for layer in (0, 1, 2)]
     script = """
-        const of = (source, ...layers) => data.tokenParts.filter((one) => one.source === source && layers.includes(one.tokensOf));
+        const of = (source, ...layers) =>
+          data.tokenParts.filter((one) => one.source === source && layers.includes(one.tokensOf));
         const kept = new LayerTokens(2 * data.tokenParts[0].units.byteLength);
         const layers = (source, arrived) => {
           kept.take(source, arrived);

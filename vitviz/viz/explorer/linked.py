@@ -30,6 +30,11 @@ def layer_of(trace: Trace, view: View) -> int:
     return min(view.layer, trace.layers - 1)
 
 
+def layers_with_tokens(trace: Trace, view: View, kept: Sequence[int]) -> tuple[int, ...]:
+    """Return the layers whose tokens a file with linked views contains: those it keeps, and that of the view."""
+    return tuple(sorted({*kept, layer_of(trace, view)}))
+
+
 def has_tokens(trace: Trace) -> bool:
     """Return True if the trace contains the tokens after each layer, or can compute them."""
     can_compute = not trace.edited and not isinstance(trace.model, ModelStub)

@@ -32,7 +32,7 @@ from ..browser.themes import rule
 from ..colour import Style
 from . import FOLDER, MARKUP
 from .contents import Shown, description, first_view, kept_layers, parts_of, shown
-from .linked import token_parts
+from .linked import layers_with_tokens, token_parts
 
 FRAME_HEIGHT = 760  # pixels of a frame in a notebook
 
@@ -53,7 +53,7 @@ def save_html(
     of_kind(tokens, bool, "tokens")
     view = first_view(trace, layer, head, query, layers)
     kept = kept_layers(trace, view, layers)
-    with_tokens = token_parts(trace, kept) if tokens else ()
+    with_tokens = token_parts(trace, layers_with_tokens(trace, view, kept)) if tokens else ()
     text = page(trace, view, kept, shown(trace, image), tokens=with_tokens)
     save_file(Path(path), text.encode("utf-8"), "page", TraceError)
 
@@ -86,7 +86,7 @@ def page(
         style: style with which the page opens; the default style if None.
         model_title: title of the model, by default its name.
         origin: hexadecimal identity of the image file, for later runs of a command.
-        tokens: parts with the tokens of these layers, see `vitviz.viz.explorer.linked`, for linked views.
+        tokens: parts with the tokens of some layers, see `vitviz.viz.explorer.linked`, for linked views.
 
     Raises:
         EditError: if an edit of the trace changes attention scores.

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from ....model.hooks import residual_stream_names
 from ....notation.view import View
 from ....trace.trace import Trace
-from ....viz.explorer.linked import layer_of, tokens_part
+from ....viz.explorer.linked import layer_of, layers_with_tokens, tokens_part
 from ...app import state
 from ...app.activations import activations
 from ...app.cache import cached
@@ -49,9 +49,9 @@ def of_view(choice: state.Choice, trace: Trace, view: View) -> Tokens:
     return Tokens(choice, trace.prefix, layer_of(trace, view))
 
 
-def of_layers(choice: state.Choice, trace: Trace, layers: Sequence[int]) -> list[bytes]:
-    """Return the parts with the tokens after some layers."""
-    return [Tokens(choice, trace.prefix, layer).part() for layer in layers]
+def of_file(choice: state.Choice, trace: Trace, view: View, kept: Sequence[int]) -> list[bytes]:
+    """Return the parts of a file that keeps these layers."""
+    return [Tokens(choice, trace.prefix, layer).part() for layer in layers_with_tokens(trace, view, kept)]
 
 
 @cached()

@@ -94,7 +94,7 @@ def downloads(choice: state.Choice, trace: Trace, view: View, style: Style) -> N
         picture = Shown(choice.picked.name, state.picture(choice))
         title = models.title(choice.model)
         layers = kept_layers(recorded, view)
-        tokens = linked_views.of_layers(choice, recorded, layers) if style.linked else ()
+        tokens = linked_views.of_file(choice, recorded, view, layers) if style.linked else ()
         text = page(recorded, view, layers, picture, style=style, model_title=title, tokens=tokens)
         return text.encode("utf-8")
 
