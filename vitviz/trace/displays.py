@@ -43,7 +43,7 @@ class Displays:
                 layer with which the file opens.
             image: the original image, for a sharper picture than the model input, and its name.
             tokens: also include the tokens after these layers, for linked views: the similarity of tokens and their
-                principal components as colours. The file then has about half as many bytes more.
+                principal components as colours. The file then has about half as many bytes more, 8 MB at 224 px.
 
         Raises:
             IndexError: if an index is out of range.
