@@ -26,6 +26,7 @@ export class Linked {
     this.offered = typeof state.token_source === "string";
     this.kept.take(state.token_source ?? null, data.tokenParts);
     this.drawn = null;
+    this.shown = null; // other data, possibly on another grid
   }
 
   // layer whose tokens are shown: a pooling reads those after the last layer
@@ -58,14 +59,18 @@ export class Linked {
     const tokens = this.kept.get(layer);
     const values = tokens && similarities(tokens, token);
     const { top, mean } = values ? summary(values, token, data.prefix) : { top: -1, mean: "" };
-    if (tokens) {
-      this.drawSimilarity(tokens, values, top, mean);
-      this.drawComponents(tokens);
-    } else {
-      this.drawNothing();
-    }
+    if (!tokens || tokens !== this.shown) this.show(tokens);
+    if (tokens) this.drawSimilarity(tokens, values, top, mean);
     const isKnown = top >= 0;
     Object.assign(views.dataset, { layer: tokens ? layer : "", top: isKnown ? top : "", topSimilarity: isKnown ? values[top] : "", mean });
+  }
+
+  // what does not follow the pointer
+  show(tokens) {
+    this.shown = tokens;
+    if (!tokens) return this.drawNothing();
+    this.drawComponents(tokens);
+    paint(this.similarity.bar, Uint8Array.from({ length: 256 }, (_, i) => i), tokens.table, 256, 1);
   }
 
   drawSimilarity({ table }, values, top, mean) {
@@ -73,7 +78,6 @@ export class Linked {
     const [rows, columns] = data.grid;
     const tones = Uint8Array.from(values.subarray(data.prefix), (value) => Math.round((value + 1) / 2 * 255));
     paint(similarity.colours, tones, table, columns, rows);
-    paint(similarity.bar, Uint8Array.from({ length: 256 }, (_, i) => i), table, 256, 1);
     similarity.mark(similarity.key, top, data);
     const others = data.prefix <= 2 ? data.prefix_marks : data.prefix_marks.slice(0, 1);
     setText(similarity.about, `cosine similarity after layer ${layer + 1}`);

@@ -48,11 +48,13 @@ export class LayerTokens {
 // Cosine similarity of a token to all tokens; of several patches, that of the mean of their unit vectors.
 export function similarities({ units, width }, query) {
   const one = Array.isArray(query) ? meanUnit(units, width, query) : units.subarray(query * width, (query + 1) * width);
-  return Float32Array.from({ length: units.length / width }, (_, token) => {
+  const values = new Float32Array(units.length / width);
+  for (let token = 0, start = 0; token < values.length; token++, start += width) {
     let sum = 0;
-    for (let c = 0, at = token * width; c < width; c++) sum += one[c] * units[at + c];
-    return Math.min(1, Math.max(-1, sum));
-  });
+    for (let c = 0; c < width; c++) sum += one[c] * units[start + c];
+    values[token] = Math.min(1, Math.max(-1, sum));
+  }
+  return values;
 }
 
 function meanUnit(units, width, tokens) {
