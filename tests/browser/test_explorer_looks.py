@@ -39,7 +39,7 @@ def test_each_small_map_ends_at_a_line(explore, scheme):
 
 def marked_pixels(page: ExplorerPage) -> int:
     """Number of pixels of the marks that have the colour of the strongest patch."""
-    drawn = pixels_of(page.page.locator("canvas.marked"))[..., :3].astype(int)
+    drawn = pixels_of(page.page.locator("[data-ref=marked]"))[..., :3].astype(int)
     wanted = [int(KEY[i : i + 2], 16) for i in (1, 3, 5)]
     return int((np.abs(drawn - wanted).max(axis=-1) < 12).sum())
 
@@ -47,7 +47,7 @@ def marked_pixels(page: ExplorerPage) -> int:
 @pytest.mark.exhaustive
 def test_strongest_patches_are_marked_on_request(explore):
     page = explore("image=cat&layer=10&head=3&query=6-6")
-    canvas, switch = page.page.locator("canvas.marked"), page.page.get_by_label("Mark the patch")
+    canvas, switch = page.page.locator("[data-ref=marked]"), page.page.get_by_label("Mark the patch")
     expect(switch).not_to_be_checked()
     expect(canvas).to_be_hidden()
     switch.check()

@@ -183,10 +183,9 @@ class Visitor:
         return self.inner.locator(".st-key-notices").get_by_test_id("stAlert")
 
     def close_notices(self) -> str:
-        close = self.inner.locator(".st-key-notices summary")
-        if not close.count():
+        if not self.notices.first.is_visible():
             return "there are none"
-        close.last.click()
+        self.inner.locator(".st-key-notices summary").last.click()
         expect(self.notices).to_be_hidden()
         return "closed"
 

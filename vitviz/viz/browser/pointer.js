@@ -3,6 +3,9 @@
 // nearest valid index
 export const clamp = (value, count) => Math.min(count - 1, Math.max(0, value));
 
+// nearest value of a range; its start, if it ends before
+export const clampTo = (value, least, most) => Math.max(least, Math.min(most, value));
+
 // row and column under the pointer
 export function cellAt(event, node, [rows, columns]) {
   const box = node.getBoundingClientRect();

@@ -37,12 +37,13 @@ export class RegionTools {
   begin(event) {
     if (!this.kind || this.stroke || event.button !== 0) return;
     const { data, view } = this.state();
-    const at = cellAt(event, this.ref.stage, data.grid);
+    const at = cellAt(event, this.ref.picture, data.grid);
     const token = data.tokenAt(at);
     const before = patchesOf(view.query, data.prefix);
     this.ref.stage.setPointerCapture(event.pointerId);
     this.stroke = {
       pointer: event.pointerId,
+      query: view.query,
       from: at,
       to: at,
       tokens: new Set(this.kind === "brush" ? before : []),
@@ -57,7 +58,7 @@ export class RegionTools {
     const { grid } = this.state().data;
     const passed = this.kind === "brush" ? event.getCoalescedEvents?.() ?? [] : [];
     for (const one of [...passed, event]) {
-      const at = cellAt(one, this.ref.stage, grid);
+      const at = cellAt(one, this.ref.picture, grid);
       if (`${at}` !== `${this.stroke.to}`) this.reach(at);
     }
   }
@@ -82,6 +83,14 @@ export class RegionTools {
     const isSame = this.kind === "rectangle" && stroke.again && !Array.isArray(query);
     this.corners = this.kind === "rectangle" ? { ...stroke, query } : null;
     this.choose(isSame ? null : query, true);
+  }
+
+  // take back what has been drawn since the pointer went down
+  cancel() {
+    if (!this.stroke) return;
+    const { query } = this.stroke;
+    this.stroke = null;
+    this.choose(query, false);
   }
 
   // Query after an arrow key moved a corner of the rectangle, which starts at the pinned patch. Other regions become the

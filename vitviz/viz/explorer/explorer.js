@@ -2,17 +2,21 @@
 
 import { Component } from "../browser/component.js";
 import { element } from "../browser/elements.js";
-import { isPress, onKeys, rove } from "../browser/keys.js";
-import { cellAt, clamp, onHover } from "../browser/pointer.js";
+import { rove } from "../browser/keys.js";
+import { cellAt, onHover } from "../browser/pointer.js";
 import { AttentionData, Part, range } from "./attention.js";
 import { RegionTools } from "./drawing.js";
 import { Hint } from "./hint.js";
+import { Keyboard } from "./keyboard.js";
 import { Marks } from "./marks.js";
 import { Painter, gapOf } from "./paint.js";
 import { aboutWords, endWords, factWords, headWords, levelMark, noteWords, statusWords } from "./labels.js";
 import { Linked } from "./linked.js";
 import { patchesOf } from "./patches.js";
+import { Pins } from "./pins.js";
 import { Ranking } from "./ranking.js";
+import { FullScreen } from "./screen.js";
+import { Zoom } from "./zoom.js";
 
 // `mount` sends the user's choices to Python, if there is one: it has the methods send(event, value, options) and
 // pending(event), and want(part) if parts arrive in an order that it can change, see
@@ -27,6 +31,10 @@ export class Explorer extends Component {
     this.marks = new Marks(this.ref.marked, () => this.data && this.schedule(), this.listening);
     this.tools = new RegionTools(this, () => this, (query, isLast) => isLast ? this.pin(query) : this.preview(query));
     this.ranking = new Ranking(this, () => this.data && this.schedule());
+    this.zoom = new Zoom(this, () => this.tools.cancel());
+    this.screen = new FullScreen(this);
+    this.pins = new Pins(this, (query) => this.pin(query));
+    this.keyboard = new Keyboard(this);
     this.linked = new Linked(this);
     this.listen();
   }
@@ -53,6 +61,7 @@ export class Explorer extends Component {
     else if (this.data !== before) this.view = this.fitted(this.view, before);
     this.mount.want?.(partOf(this.view.layer));
     if (!this.styleTimer && !this.mount.pending("style").length) this.restyle(state.style);
+    if (!this.viewTimer) this.pins.add(this.view.query, this.data.places);
     this.draw();
   }
 
@@ -99,6 +108,7 @@ export class Explorer extends Component {
   buildStage() {
     const { ref, data } = this;
     const [rows, columns] = data.grid;
+    this.zoom.reset();
     URL.revokeObjectURL(ref.photo.src);
     ref.photo.src = URL.createObjectURL(data.picture);
     this.root.style.setProperty("--rows", rows);
@@ -262,7 +272,6 @@ export class Explorer extends Component {
     this.on(ref.opacity, "input", () => this.changeStyle({ opacity: ref.opacity.valueAsNumber }));
     for (const name of ["smooth", "marks"]) this.on(ref[name], "change", () => this.changeStyle({ [name]: ref[name].checked }));
     this.on(ref.link, "click", () => this.copyLink());
-    onKeys(this.listening, root, (event, step) => this.key(event, step));
     this.on(document, "pointerdown", (event) => { // a click elsewhere closes the help
       if (!event.composedPath().includes(ref.help)) ref.help.open = false;
     });
@@ -292,12 +301,12 @@ export class Explorer extends Component {
   }
 
   patchAt(event) {
-    return this.data.tokenAt(cellAt(event, this.ref.stage, this.data.grid));
+    return this.data.tokenAt(cellAt(event, this.ref.picture, this.data.grid));
   }
 
   hover(pointed) {
     const token = this.tools.holds ? null : pointed;
-    if (token === this.hovered) return;
+    if (token === this.hovered || this.zoom.isMoving) return;
     this.hovered = token;
     this.schedule();
   }
@@ -330,76 +339,19 @@ export class Explorer extends Component {
   sendView() {
     clearTimeout(this.viewTimer);
     this.viewTimer = null;
+    this.pins.add(this.view.query, this.data.places);
     this.mount.send("view", { view: this.view, places: this.data.places }, { instead: true });
   }
 
-  key(event, step) {
-    if (event.target.matches("select, input")) return false;
-    const { data, view } = this;
-    const held = 250; // milliseconds; while a key is held down, the view changes at once and is sent after its release
-    const turn = (value, by, count) => (value + by + count) % count;
-    const inOverview = event.target.parentElement === this.ref.buttons;
-    const choose = (layer, head) => {
-      this.change({ layer, head: head < data.headsOf(layer) ? head : null }, held);
-      const column = this.headColumn;
-      if (inOverview) this.ref.buttons.querySelector(`[data-layer="${layer}"][data-head="${column}"]`).focus();
-    };
-    const heads = data.headsOf(view.layer);
-    const otherLayer = (by) => choose(turn(view.layer, by, data.levels), view.head ?? data.mean);
-    const otherHead = (by) => choose(view.layer, turn(view.head ?? heads, by, heads + 1));
-    if (event.key === "Escape") this.escape();
-    else if (event.key === "[") otherLayer(-1);
-    else if (event.key === "]") otherLayer(1);
-    else if (event.key === ",") otherHead(-1);
-    else if (event.key === ".") otherHead(1);
-    else if (step && inOverview) step[0] ? otherLayer(step[0]) : otherHead(step[1]);
-    else if (step && event.target.dataset.direction) this.otherDirection();
-    else if (step && event.target === this.ref.stage) event.shiftKey ? this.extend(step, held) : this.movePatch(step, held);
-    else if (isPress(event) && event.target === this.ref.stage) this.pin(this.token);
-    else return false;
-    return true;
-  }
-
-  escape() {
-    if (this.ref.help.open) this.ref.help.open = false;
-    else if (this.view.query === null) this.tools.use(null);
-    else this.pin(null);
-  }
-
-  otherDirection() {
-    this.change({ direction: this.view.direction === "from" ? "to" : "from" });
-    this.draw();
-    this.root.querySelector(`[data-direction=${this.view.direction}]`).focus();
-  }
-
-  // from a prefix token, the first arrow key goes to the centre of the image
-  movePatch([down, right], wait) {
-    const { data } = this;
-    const [rows, columns] = data.grid;
-    const [token] = patchesOf(this.token, data.prefix);
-    const [row, column] = token === undefined
-      ? [Math.floor(rows / 2), Math.floor(columns / 2)]
-      : data.place(token).map((at, axis) => clamp(at + [down, right][axis], [rows, columns][axis]));
-    this.hovered = null;
-    this.change({ query: data.tokenAt([row, column]) }, wait);
-  }
-
-  // draw a rectangle from the pinned patch
-  extend(step, wait) {
-    this.hint.end();
-    this.hovered = null;
-    this.change({ query: this.tools.extended(step) }, wait);
-  }
-
   async copyLink() {
-    const { link } = this.ref;
+    const { copied } = this.ref;
     try {
       await navigator.clipboard.writeText(window.location.href);
-      link.textContent = "Copied";
+      copied.textContent = "Link copied";
     } catch { // the clipboard requires https
-      link.textContent = "Copy the address bar";
+      copied.textContent = "Copy the address bar";
     }
-    setTimeout(() => { link.textContent = "Copy link"; }, 2000);
+    setTimeout(() => { copied.textContent = ""; }, 2000);
   }
 }
 

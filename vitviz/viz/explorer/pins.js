@@ -1,0 +1,35 @@
+// History of pins, for undo and redo.
+
+const MOST = 100;
+const isSame = (a, b) => `${a}` === `${b}`;
+
+export class Pins {
+  // `show` gets the query to return to: a token, several patches, or null
+  constructor({ ref, listening }, show) {
+    Object.assign(this, { ref, show, places: undefined });
+    listening.on(ref.undo, "click", () => this.step(-1));
+  }
+
+  // Add the present query. Queries on other places, of another model or size, are forgotten.
+  add(query, places) {
+    if (this.places === undefined || !isSame(places, this.places)) {
+      Object.assign(this, { places, all: [query], at: 0 });
+    } else if (!isSame(query, this.all[this.at])) {
+      this.all = [...this.all.slice(0, this.at + 1), query].slice(-MOST);
+      this.at = this.all.length - 1;
+    }
+    this.draw();
+  }
+
+  // back for -1, forward for 1
+  step(by) {
+    if (this.all?.[this.at + by] === undefined) return;
+    this.at += by;
+    this.show(this.all[this.at]);
+    this.draw();
+  }
+
+  draw() {
+    this.ref.undo.disabled = this.at === 0;
+  }
+}
