@@ -92,7 +92,7 @@ export class Linked {
     const { components, explorer: { data }, layer } = this;
     components.fill(colours, data.grid);
     const [red, green, blue] = explained.map(percent);
-    setText(components.about, `variance of components 1 to 3 after layer ${layer + 1}`);
+    setText(components.about, `explained variance after layer ${layer + 1}`);
     setText(components.facts, `red ${red} · green ${green} · blue ${blue}`);
   }
 
