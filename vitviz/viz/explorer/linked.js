@@ -112,8 +112,8 @@ export class Linked {
 
   build() {
     const { explorer, label } = this;
-    this.similarity = new LinkedPicture("similarity", "Similarity of tokens", true);
-    this.components = new LinkedPicture("components", "Components as colours", false);
+    this.similarity = new LinkedPicture("similarity", "Similarity of tokens", true, explorer.ref.region);
+    this.components = new LinkedPicture("components", "Components as colours", false, explorer.ref.region);
     for (const picture of [this.similarity, this.components]) picture.listenTo(explorer);
     const figures = [this.similarity.figure, this.components.figure];
     const views = element("div", { className: "views", hidden: true }, { "data-testid": "explorer-linked" }, figures);

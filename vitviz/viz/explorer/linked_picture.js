@@ -5,20 +5,18 @@ import { element } from "../browser/elements.js";
 import { cellAt, onHover } from "../browser/pointer.js";
 import { outline } from "./patches.js";
 
-const SVG = "http://www.w3.org/2000/svg";
 const HIDDEN = { "aria-hidden": "true" };
 
 export class LinkedPicture {
-  // `name`: identity for tests. `bar`: true for a colour bar.
-  constructor(name, title, bar) {
+  // `name`: identity for tests. `bar`: true for a colour bar. `region`: SVG with the outline in the large picture.
+  constructor(name, title, bar, region) {
     this.photo = element("img", { alt: "", draggable: false });
     this.colours = element("canvas", {}, HIDDEN);
-    this.outlines = ["case", ""].map((kind) => svg("path", { class: kind }));
-    const region = svg("svg", { class: "region", preserveAspectRatio: "none", ...HIDDEN });
-    region.append(...this.outlines);
+    this.region = region.cloneNode(true);
+    this.region.removeAttribute("data-ref");
     [this.pin, this.key, this.query] = ["pin", "key", "query"].map((kind) => element("div", { className: `box ${kind}`, hidden: true }));
     this.picture = element("div", { className: "view" }, { role: "img", "aria-label": title }, [
-      this.photo, this.colours, element("div", { className: "grid" }), region, this.pin, this.key, this.query]);
+      this.photo, this.colours, element("div", { className: "grid" }), this.region, this.pin, this.key, this.query]);
     this.bar = element("canvas", {}, HIDDEN);
     this.about = element("span");
     const ends = ["−1", "1"].map((textContent) => element("span", { textContent }));
@@ -26,7 +24,6 @@ export class LinkedPicture {
     this.facts = element("p", { className: "facts" }, { "data-testid": `explorer-${name}-facts` });
     this.figure = element("figure", {}, { "data-testid": `explorer-${name}` }, [
       element("figcaption", { textContent: title }), this.picture, element("p", { className: "scale" }, {}, [...scale, this.about]), this.facts]);
-    this.region = region;
   }
 
   // As over the large picture, except that regions are drawn on that one only.
@@ -49,7 +46,7 @@ export class LinkedPicture {
     this.mark(this.pin, query ?? -1, data);
     const path = Array.isArray(query) ? outline(query.map((one) => data.place(one)), data.grid) : "";
     this.region.setAttribute("viewBox", `0 0 ${data.grid[1]} ${data.grid[0]}`);
-    for (const one of this.outlines) one.setAttribute("d", path);
+    for (const one of this.region.children) one.setAttribute("d", path);
   }
 
   // no mark for prefix tokens and regions
@@ -76,10 +73,4 @@ export class LinkedPicture {
     image.put();
     this.key.hidden = true;
   }
-}
-
-function svg(tag, attributes) {
-  const node = document.createElementNS(SVG, tag);
-  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
-  return node;
 }
