@@ -77,6 +77,8 @@ def named(element) -> str:
     if name != "payload_store":
         return name
     header = header_of(component.bytes)
+    if "tokens_of" in header:
+        return f"tokens {header['tokens_of']}"
     return f"layer {header['layer']}" if "layer" in header else "frame" if "picture_id" in header else "of another"
 
 

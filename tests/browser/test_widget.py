@@ -7,12 +7,14 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.explorer_page import ExplorerPage
+from tests.browser.test_linked import Linked
 from vitviz.notation.view import View, token_layout
 from vitviz.viz.browser.binary import header_of
 from vitviz.viz.browser.modules import link
 from vitviz.viz.colour import Style
 from vitviz.viz.explorer import FOLDER, MARKUP
 from vitviz.viz.explorer.contents import parts_of, shown
+from vitviz.viz.explorer.linked import token_parts
 
 # `models` are the widgets of the page; `saved` counts what each has sent to Python.
 START = """async ([script, states]) => {
@@ -20,7 +22,7 @@ START = """async ([script, states]) => {
   const { default: { render } } = await import(url);
   const bytes = (text) => new DataView(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer);
   window.models = states.map((given) => {
-    const state = { ...given, _frame: bytes(given._frame), _layers: given._layers.map(bytes), _rows: [] };
+    const state = { ...given, _frame: bytes(given._frame), _layers: given._layers.map(bytes), _rows: [], _tokens: [] };
     const listeners = [];
     return {
       saved: 0,
@@ -50,6 +52,7 @@ def state_of(trace, view):
     return {
         "view": asdict(view),
         "style": asdict(Style()),
+        "_has_tokens": False,
         "_places": token_layout(trace),
         "_html": MARKUP.html,
         "_css": MARKUP.css,
@@ -102,6 +105,29 @@ def test_pins_reach_python_and_its_changes_reach_the_page(notebook, small_trace)
     expect(one.root).to_have_attribute("data-query", "20")
     assert one.shown == View(2, 1, 20, "to", "raw")
     one.shows_what_the_library_says(small_trace, 5e-3)
+
+
+def test_linked_views_show_the_tokens_that_python_sends(notebook, small_trace):
+    (one,) = notebook((small_trace, View(1, 0, 9)))
+    linked = Linked(one)
+    expect(linked.switch).to_be_hidden()
+    one.page.evaluate("models[0].set('_has_tokens', true), models[0].set('view', models[0].get('view'))")
+    linked.switch.check()
+    one.page.wait_for_function("models[0].get('style').linked")
+    linked.arrived("")
+    (tokens,) = token_parts(small_trace, [1])
+    sent = [base64.b64encode(tokens).decode(), header_of(tokens)["key"]]
+    one.page.evaluate(
+        """([text, key]) => {
+          const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+          models[0].set("_tokens", [new DataView(bytes.buffer)]);
+          models[0].set("_keys", [...models[0].get("_keys"), key]);
+        }""",
+        sent,
+    )
+    linked.tells_the_truth(small_trace, 1, 9)
+    linked.move_to(linked.components, small_trace, 20)
+    linked.tells_the_truth(small_trace, 1, 20)
 
 
 def test_two_on_one_page_do_not_disturb_each_other(notebook, small_trace):

@@ -33,6 +33,7 @@ LIKELY = {
     "overlay": ("0", "1", "60", "100"),
     "smooth": ("on",),
     "marks": ("on",),
+    "linked": ("on",),
     "section": ("Norms", "Places", "flattening", "scores", "summary"),
     "target": ("3", "4-2", "cat", "rocket,flower"),
     "target2": ("0", "1-0", "coffee"),

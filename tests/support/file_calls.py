@@ -86,7 +86,7 @@ def file_calls(small, trace, safe, prepared):
         },
         "viz.colour": {
             "colour_map": {"scale": "relative", "signed": False},
-            "Style": {"opacity": 50, "smooth": True, "marks": True},
+            "Style": {"opacity": 50, "smooth": True, "marks": True, "linked": True},
             "css_gradient": {"scale": "relative", "signed": False, "opacity": 0.5},
             "colour_bar_labels": {"weights": row, "scale": "relative", "signed": False},
             "overlay": {

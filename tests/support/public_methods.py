@@ -56,7 +56,15 @@ def methods(small, photo, checkpoint):
         "Trace.save": (lambda path: trace.save(saved.parent / path if type(path) is str else path), {"path": saved}),
         "Trace.save_html": (
             lambda path, **more: trace.save_html(saved.parent / path if type(path) is str else path, **more),
-            {"path": saved.with_name("it.html"), "layer": 0, "head": 0, "query": 0, "layers": [0], "image": safe.rgb},
+            {
+                "path": saved.with_name("it.html"),
+                "layer": 0,
+                "head": 0,
+                "query": 0,
+                "layers": [0],
+                "image": safe.rgb,
+                "tokens": True,
+            },
         ),
         "Trace.show": (trace.show, {"layer": 0, "head": 0, "query": 0, "layers": [0], "image": safe.rgb}),
         "Trace.scores": (trace.scores, at | {"key": 0}),

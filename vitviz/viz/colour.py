@@ -34,16 +34,19 @@ class Style:
         opacity: overlay opacity at the largest weight, in percent; 0 shows the image alone.
         smooth: True to interpolate the overlay's colours between patches, see `overlay`.
         marks: True to mark the strongest patch of small maps.
+        linked: True to show similarity and principal components of the tokens beside the attention.
     """
 
     opacity: int = round(100 * OPACITY)
     smooth: bool = False
     marks: bool = False
+    linked: bool = False
 
     def __post_init__(self) -> None:
         whole(self.opacity, 0, 100, "The opacity in percent")
         of_kind(self.smooth, bool, "smooth")
         of_kind(self.marks, bool, "marks")
+        of_kind(self.linked, bool, "linked")
 
     @classmethod
     def read(cls, data: object) -> Style:

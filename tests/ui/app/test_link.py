@@ -85,7 +85,8 @@ def test_an_empty_link_says_nothing(small_trace):
 
 
 @pytest.mark.parametrize(
-    "style", [Style(), Style(0), Style(100, smooth=True), Style(35, marks=True), Style(1, True, True)]
+    "style",
+    [Style(), Style(0), Style(100, smooth=True), Style(35, marks=True), Style(1, True, True), Style(linked=True)],
 )
 def test_a_link_reopens_the_same_style(style):
     assert read_style(style_parameters(style)) == (style, [])
@@ -100,7 +101,7 @@ def test_the_usual_style_is_not_said():
 @pytest.mark.parametrize(
     ("name", "text", "help_words"),
     [("overlay", text, "0 to 100") for text in ("", "101", "-1", "8.5", "00x", "1e1", "٣")]
-    + [(name, text, "on") for name in ("smooth", "marks") for text in ("", "off", "ON", "1", "yes")],
+    + [(name, text, "on") for name in ("smooth", "marks", "linked") for text in ("", "off", "ON", "1", "yes")],
 )
 def test_a_nonsense_part_of_a_style_is_left_out_and_said(name, text, help_words):
     style, (notice,) = read_style({name: text})

@@ -24,6 +24,7 @@ from vitviz.notation.view import View
 from vitviz.viz.browser.embedded import ALPHABET, embedded
 from vitviz.viz.browser.themes import THEMES
 from vitviz.viz.explorer.contents import first_view, kept_layers, shown
+from vitviz.viz.explorer.linked import layers_with_tokens
 
 HOSTILE = "</script><img src=x onerror=alert(1)>\"'&.png"
 
@@ -87,6 +88,18 @@ def test_size_follows_the_layers(trace, saved):
     one, two, every = (len(saved(trace, layers=layers)) for layers in ([11], [3, 11], None))
     assert one < two < every
     assert (two - one) == pytest.approx((every - one) / 11, rel=0.1)
+
+
+def test_tokens_are_only_in_the_file_on_request(small_trace, saved):
+    plain, with_tokens = (saved(small_trace, layers=[0, 1], tokens=tokens) for tokens in (False, True))
+    assert (Read(with_tokens).tags.count("script"), Read(plain).tags.count("script")) == (8, 6)
+    assert '"token_source": null' in plain
+
+
+def test_a_file_of_a_pooling_has_the_tokens_that_it_reads():
+    trace = trace_of("pooled")
+    assert layers_with_tokens(trace, View(3, 0), (0,)) == (0, 2)
+    assert layers_with_tokens(trace, View(1, 0), (0, 1)) == (0, 1)
 
 
 def test_nothing_is_loaded_and_only_its_own_script_runs(small_trace, saved):

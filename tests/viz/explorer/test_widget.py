@@ -7,6 +7,7 @@ import pytest
 from vitviz import ArgumentError
 from vitviz.notation import extras
 from vitviz.notation.view import View
+from vitviz.trace.saved import open_trace
 from vitviz.trace.trace import Trace
 from vitviz.viz.browser.binary import header_of
 from vitviz.viz.colour import Style
@@ -63,6 +64,46 @@ def test_of_a_large_trace_only_the_layer_of_the_view_is_sent(large_trace):
     assert layers_of(widget) == [3]
     widget.view = View(8)
     assert layers_of(widget) == [8]
+
+
+def test_tokens_are_sent_while_linked_views_are_shown_for_the_layer_of_the_view(small_trace):
+    widget = small_trace.show(layer=1)
+    before = [widget._frame, *widget._layers]
+
+    def layers_with_tokens():
+        tokens = [header_of(part) for part in widget._tokens]
+        assert widget._keys == [*(header_of(part)["key"] for part in before), *(header["key"] for header in tokens)]
+        return [header["tokens_of"] for header in tokens]
+
+    assert widget._has_tokens
+    assert layers_with_tokens() == []
+    widget.style = Style(linked=True)
+    assert layers_with_tokens() == [1]
+    widget.view = View(2, 0, 5)
+    assert layers_with_tokens() == [2]
+    part = widget._tokens[0]
+    widget.view, widget.style = View(2, 1, 9), Style(20, linked=True)
+    assert widget._tokens[0] is part, "the same tokens are not computed again"
+    widget.style = Style()
+    assert layers_with_tokens() == []
+    assert [widget._frame, *widget._layers] == before
+
+
+def test_with_layers_one_at_a_time_tokens_come_with_them(small_trace):
+    widget = small_trace.show(layer=1, layers=[1])
+    widget.style = Style(linked=True)
+    widget.view = View(2, 0, 9)
+    parts = [widget._frame, *widget._layers, *widget._rows, *widget._tokens]
+    assert widget._keys == [header_of(part)["key"] for part in parts]
+    assert [header_of(part)["tokens_of"] for part in widget._tokens] == [2]
+
+
+def test_a_trace_without_tokens_offers_no_linked_views(small_trace, tmp_path):
+    small_trace.save(tmp_path / "trace.safetensors")
+    widget = open_trace(tmp_path / "trace.safetensors").show(layer=1)
+    widget.style = Style(linked=True)
+    assert not widget._has_tokens
+    assert widget._tokens == []
 
 
 def test_without_anywidget_it_is_a_frame(small_trace, monkeypatch):

@@ -13,7 +13,8 @@ from .check import Check
 
 PACKAGE = Path(__file__).parents[2]
 PARTS = ("ui", "viz")  # folders of the package with such files
-OTHERS = ("viz/browser/theme.css", "viz/explorer/explorer.css", "viz/explorer/explorer.html")  # named by no component
+EXPLORER = tuple(f"viz/explorer/{name}" for name in ("explorer.css", "explorer.html", "linked.css"))
+OTHERS = ("viz/browser/theme.css", *EXPLORER)  # named by no component
 SUFFIXES = (".js", ".css", ".html")
 _IMPORT = re.compile(r'^\s*import\s[^"]*from "(\.\.?/[^"]+)";', re.MULTILINE)
 

@@ -24,7 +24,8 @@ from . import state
 from .settings import Setting, read
 
 NAMES_OF_VIEW = ("layer", "head", "query", "direction", "scale")
-NAMES_OF_STYLE = ("overlay", "smooth", "marks")
+NAMES_OF_STYLE = ("overlay", "smooth", "marks", "linked")
+_SWITCHES = NAMES_OF_STYLE[1:]
 ON = "on"
 
 _VIEW, _PLACES = "view", "places"  # keys in the session: current view, and the places of the trace that it belongs to
@@ -179,7 +180,7 @@ def view_parameters(view: View, trace: Trace) -> dict[str, str]:
 
 def read_style(parameters: Mapping[str, str]) -> tuple[Style, list[str]]:
     """Parse the style in a link. Return it, and a notice for each invalid parameter."""
-    values, notices = read({"overlay": _percent, "smooth": _switch, "marks": _switch}, parameters)
+    values, notices = read({"overlay": _percent, **dict.fromkeys(_SWITCHES, _switch)}, parameters)
     opacity = {"opacity": values.pop("overlay")} if "overlay" in values else {}
     return Style(**opacity, **values), notices
 
@@ -187,7 +188,7 @@ def read_style(parameters: Mapping[str, str]) -> tuple[Style, list[str]]:
 def style_parameters(style: Style) -> dict[str, str]:
     """Return the query parameters of a style that differ from the default."""
     overlay = {} if style.opacity == Style().opacity else {"overlay": str(style.opacity)}
-    return overlay | {name: ON for name in ("smooth", "marks") if getattr(style, name)}
+    return overlay | {name: ON for name in _SWITCHES if getattr(style, name)}
 
 
 def _percent(text: str) -> int:

@@ -1,6 +1,7 @@
 // Computation of attention weights from queries and keys, for everything that follows the pointer.
 
 import { halves, readHeader } from "../browser/binary.js";
+import { unpackedTokens } from "./tokens.js";
 
 // Part of the payload: header and sections.
 export class Part {
@@ -31,6 +32,7 @@ export class AttentionData {
     this.parts = new Map(); // key -> a layer or rows, as they arrive
     this.layer = new Map(); // layer -> its { q, k, logsum, bias }; it follows the pointer
     this.rows = null; // { rows_of, rows }, of the pinned token only
+    this.tokenParts = []; // see tokens.js
     this.picture = new Blob([frame.raw("picture")], { type: "image/jpeg" });
     this.prefix = header.prefix_names.length;
     this.tokens = this.prefix + header.grid[0] * header.grid[1];
@@ -58,10 +60,12 @@ export class AttentionData {
     const parts = [...this.parts.values()];
     this.layer = new Map(parts.filter((part) => part.q).map((part) => [part.layer, part]));
     this.rows = parts.find((part) => part.rows) ?? null;
+    this.tokenParts = parts.filter((part) => part.units); // for linked views
   }
 
   unpacked(part) {
-    const { layer, rows_of } = part.header;
+    const { layer, rows_of, tokens_of } = part.header;
+    if (tokens_of !== undefined) return unpackedTokens(part);
     if (rows_of) return { rows_of, rows: part.numbers("rows") }; // [layer][head][token]
     return {
       layer,

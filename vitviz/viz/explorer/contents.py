@@ -147,8 +147,18 @@ def parts_of(trace: Trace, view: View, layers: tuple[int, ...], picture: Shown) 
     return payload(trace, vectors(trace, layers), view, picture=picture.jpeg, image_name=picture.name)
 
 
-def description(trace: Trace, name: str, model_title: str, layers: tuple[int, ...]) -> dict[str, str]:
-    """Return what an explorer shows, by title, as plain text: image, model, input, and how it was computed."""
+def description(
+    trace: Trace, name: str, model_title: str, layers: tuple[int, ...], tokens: bool = False
+) -> dict[str, str]:
+    """Return what an explorer shows, by title, as plain text: image, model, input, and how it was computed.
+
+    Args:
+        trace: trace to explore.
+        name: name of the image.
+        model_title: title of the model.
+        layers: layers of which the page contains queries and keys.
+        tokens: True if it also contains their tokens.
+    """
     config, model, (rows, columns), patch = trace.config, trace.model, trace.grid, trace.config.patch_size
     shape = f"{columns * patch} × {rows * patch} pixels, {rows} × {columns} patches"
     facts = {
@@ -167,6 +177,8 @@ def description(trace: Trace, name: str, model_title: str, layers: tuple[int, ..
         f"The page contains the queries and keys of {some}{trace.layers} layers from one forward pass, as float16, "
         "and computes the attention weights from them."
     )
+    if tokens:
+        facts["Computed"] += " The tokens after these layers are unit vectors in float16."
     return facts
 
 

@@ -11,6 +11,7 @@ import { Keyboard } from "./keyboard.js";
 import { Marks } from "./marks.js";
 import { Painter, gapOf } from "./paint.js";
 import { aboutWords, endWords, factWords, headWords, levelMark, noteWords, statusWords } from "./labels.js";
+import { Linked } from "./linked.js";
 import { patchesOf } from "./patches.js";
 import { Pins } from "./pins.js";
 import { Ranking } from "./ranking.js";
@@ -34,6 +35,7 @@ export class Explorer extends Component {
     this.screen = new FullScreen(this);
     this.pins = new Pins(this, (query) => this.pin(query));
     this.keyboard = new Keyboard(this);
+    this.linked = new Linked(this);
     this.listen();
   }
 
@@ -52,6 +54,7 @@ export class Explorer extends Component {
     const [key, ...keys] = state.parts;
     if (before?.key !== key) this.takeData(state, new Part(frame));
     this.data.take(keys, parts);
+    this.linked.take(state, this.data);
     this.ref.cells.setAttribute("aria-busy", keys.some((_, i) => !parts[i]));
     const own = this.tools.stroke || this.viewTimer || this.mount.pending("view").length; // then the state from Python is older than the page
     if (!own) this.view = state.view;
@@ -175,6 +178,7 @@ export class Explorer extends Component {
     this.drawMarks(weights);
     this.drawWords(weights);
     this.drawControls();
+    this.linked.draw();
   }
 
   // weights of the framed head for the token under the pointer; null until Python has sent them

@@ -16,7 +16,7 @@ export function percent(share) {
 }
 
 // as vitviz.notation.view.token_label
-function tokenWords(data, token) {
+export function tokenWords(data, token) {
   if (Array.isArray(token)) return regionWords(data, token);
   if (token < data.prefix) return data.prefix_names[token];
   const [row, column] = data.place(token);

@@ -32,6 +32,7 @@ from ..browser.themes import rule
 from ..colour import Style
 from . import FOLDER, MARKUP
 from .contents import Shown, description, first_view, kept_layers, parts_of, shown
+from .linked import layers_with_tokens, token_parts
 
 FRAME_HEIGHT = 760  # pixels of a frame in a notebook
 
@@ -45,11 +46,15 @@ def save_html(
     query: int | Sequence[int] | None = None,
     layers: Sequence[int] | None = None,
     image: str | Path | bytes | Image.Image | None = None,
+    tokens: bool = False,
 ) -> None:
     """Write the explorer of a trace to an HTML file; arguments and errors as in `Trace.save_html`."""
     of_kind(path, str | Path, "path")
+    of_kind(tokens, bool, "tokens")
     view = first_view(trace, layer, head, query, layers)
-    text = page(trace, view, kept_layers(trace, view, layers), shown(trace, image))
+    kept = kept_layers(trace, view, layers)
+    with_tokens = token_parts(trace, layers_with_tokens(trace, view, kept)) if tokens else ()
+    text = page(trace, view, kept, shown(trace, image), tokens=with_tokens)
     save_file(Path(path), text.encode("utf-8"), "page", TraceError)
 
 
@@ -69,6 +74,7 @@ def page(
     style: Style | None = None,
     model_title: str = "",
     origin: str = "",
+    tokens: Sequence[bytes] = (),
 ) -> str:
     """Return the page as text.
 
@@ -80,20 +86,23 @@ def page(
         style: style with which the page opens; the default style if None.
         model_title: title of the model, by default its name.
         origin: hexadecimal identity of the image file, for later runs of a command.
+        tokens: parts with the tokens of some layers, see `vitviz.viz.explorer.linked`, for linked views.
 
     Raises:
         EditError: if an edit of the trace changes attention scores.
     """
-    parts = parts_of(trace, view, layers, picture)
+    parts = [*parts_of(trace, view, layers, picture).values(), *tokens]
     state = {
         "view": asdict(view),
         "style": asdict(style or Style()),
         "places": token_layout(trace),
         "kept": layers if len(layers) < trace.layers else None,
-        "parts": [header_of(part)["key"] for part in parts.values()],
+        "parts": [header_of(part)["key"] for part in parts],
+        "token_source": header_of(tokens[0])["source"] if tokens else None,
     }
     made_by = f"vitviz {__version__}, with Trace.save_html or vitviz attention --interactive"
-    facts = description(trace, picture.name, model_title or trace.model.name, layers) | {"Made by": made_by}
+    facts = description(trace, picture.name, model_title or trace.model.name, layers, bool(tokens))
+    facts["Made by"] = made_by
     css, script = _assets()
     return Template((FOLDER / "standalone.html").read_text("utf-8")).substitute(
         title=_escape(f"Attention explorer: {picture.name}"),
@@ -102,7 +111,7 @@ def page(
         explorer=MARKUP.html,
         facts=_described(facts),
         state=json.dumps(state).replace("<", "\\u003c"),
-        parts="\n".join(map(_part, parts.values())),
+        parts="\n".join(map(_part, parts)),
         style=css,
         style_hash=_digest(css),
         script=script,

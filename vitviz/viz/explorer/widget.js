@@ -45,9 +45,10 @@ function render({ model, el }) {
   explorer.ref.link.hidden = true; // a notebook has no address of the view
 
   const receive = () => {
-    const parts = [model.get("_frame"), ...model.get("_layers"), ...model.get("_rows")].map(bytesOf);
+    const parts = [model.get("_frame"), ...model.get("_layers"), ...model.get("_rows"), ...model.get("_tokens")].map(bytesOf);
     explorer.receive({
       view: model.get("view"), style: model.get("style"), places: model.get("_places"), parts: model.get("_keys"),
+      token_source: model.get("_has_tokens") ? "" : null,
     }, parts);
   };
   receive();

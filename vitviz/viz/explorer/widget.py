@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
@@ -17,6 +18,7 @@ from ..browser.themes import rule
 from ..colour import Style
 from . import FOLDER, MARKUP
 from .contents import Shown, parts_of
+from .linked import has_tokens, layer_of, token_parts
 
 _THEMES = rule(":host", "light") + rule(":host([data-theme=dark])", "dark")
 _HOST = ":host { display: block; padding: 0.5rem; background: var(--st-background-color); }\n"
@@ -53,12 +55,17 @@ class ExplorerWidget(anywidget.AnyWidget):
     _frame = traitlets.Bytes().tag(sync=True)
     _layers = traitlets.List(traitlets.Bytes()).tag(sync=True)
     _rows = traitlets.List(traitlets.Bytes()).tag(sync=True)
+    _tokens = traitlets.List(traitlets.Bytes()).tag(sync=True)  # of linked views, while they are shown
+    _has_tokens = traitlets.Bool().tag(sync=True)
     _keys = traitlets.List(traitlets.Unicode()).tag(sync=True)  # identities of all parts; set last
 
     def __init__(self, trace: Trace, view: View, layers: tuple[int, ...], picture: Shown):
         self._trace, self._always, self._picture = trace, layers, picture
-        super().__init__(view=view, style=Style(), _places=list(token_layout(trace)), **self._parts(view))
-        self.observe(self._send_parts, "view")
+        self._view_keys: list[str] = []  # identities of the parts without tokens
+        parts = self._parts(view)
+        places, offered = list(token_layout(trace)), has_tokens(trace)
+        super().__init__(view=view, style=Style(), _places=places, _has_tokens=offered, _keys=self._view_keys, **parts)
+        self.observe(self._send_parts, ["view", "style"])
 
     @traitlets.validate("view")
     def _check_view(self, proposal: dict[str, Any]) -> View:
@@ -67,22 +74,36 @@ class ExplorerWidget(anywidget.AnyWidget):
             raise ArgumentError(f"The trace {self._trace!r} has no {view}; choose indices that it has.")
         return view
 
-    def _send_parts(self, _change: dict[str, Any]) -> None:
-        parts = self._parts(self.view)
-        if parts["_keys"] != self._keys:
+    def _send_parts(self, change: dict[str, Any]) -> None:
+        values = self._parts(self.view) if change["name"] == "view" else {}
+        tokens = self._chosen_tokens()
+        values |= {"_tokens": tokens, "_keys": [*self._view_keys, *_keys_of(tokens)]}
+        if values["_keys"] != self._keys:
             with self.hold_sync():
-                for name, value in parts.items():
+                for name, value in values.items():
                     setattr(self, name, value)
 
     def _parts(self, view: View) -> dict[str, Any]:
-        """Values of the traits with the parts for a view."""
-        if len(self._always) == self._trace.layers and getattr(self, "_keys", None):
-            return {"_keys": self._keys}  # the same for every view
+        """Values of the traits with the parts for a view, without tokens; empty if they stay the same."""
+        if len(self._always) == self._trace.layers and self._view_keys:
+            return {}  # the same for every view
         layers = {*self._always} | ({view.layer} if view.layer < self._trace.layers else set())
         parts = parts_of(self._trace, view, tuple(sorted(layers)), self._picture)
+        self._view_keys = _keys_of(parts.values())
         return {
             "_frame": parts["frame"],
             "_layers": [part for name, part in parts.items() if name.startswith("layer ")],
             "_rows": [part for name, part in parts.items() if name == "rows"],
-            "_keys": [header_of(part)["key"] for part in parts.values()],
         }
+
+    def _chosen_tokens(self) -> list[bytes]:
+        """Return the part with the tokens of the view, if linked views show them."""
+        if not (self.style.linked and self._has_tokens):
+            return []
+        layer = layer_of(self._trace, self.view)
+        is_same = self._tokens and header_of(self._tokens[0])["tokens_of"] == layer
+        return self._tokens if is_same else token_parts(self._trace, [layer])
+
+
+def _keys_of(parts: Iterable[bytes]) -> list[str]:
+    return [header_of(part)["key"] for part in parts]

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from ....viz.browser import THEME, Markup
 from ....viz.browser.binary import header_of, packed
@@ -72,8 +73,9 @@ class Component:
         key: str,
         parts: Mapping[str, bytes] = MappingProxyType({}),
         later: Collection[str] = (),
-    ) -> None:
-        """Draw the component.
+        promised: Mapping[str, str] = MappingProxyType({}),
+    ) -> Callable[[str, bytes], None]:
+        """Draw the component, and return a function that sends a promised part, given its name and contents.
 
         Args:
             data: complete state to show.
@@ -84,33 +86,45 @@ class Component:
                 arrived.
             later: names of parts that are not sent: the browser fetches them when all others have arrived, first the
                 one that the component wants most.
+            promised: keys of further parts by name. They are made and sent when the component has been sent, which
+                then does not wait for them.
         """
         state = {**data, "key": key, "session": _session(), "received": _received().get(key, 0)}
         mount = partial(self.mount, key=key, on_outbox_change=partial(dispatch, key, listeners))
         if not parts:
             mount(data=state)
-            return
+            return _send_nothing
         waiting = {name: address_of(parts[name], f"vitviz {key} {name}") for name in later}
         fetched = {
             name: {"key": header_of(parts[name])["key"], "url": url} for name, url in waiting.items() if url is not None
         }
-        state |= {"parts": [header_of(part)["key"] for part in parts.values()], "later": fetched}
+        keys = [*(header_of(part)["key"] for part in parts.values()), *promised.values()]
+        state |= {"parts": keys, "later": fetched}
         with st.container(gap=None):
             # An element whose position changes would be mounted again. Each part and the component therefore have a
             # container at a fixed position, independent of the order and number of parts.
             store, place = st.container(gap=None), st.container(gap=None)
             with store:
-                places = {name: st.container(gap=None) for name in sorted(parts)}
+                places = {name: st.container(gap=None) for name in sorted([*parts, *promised])}
             for index, (name, part) in enumerate(parts.items()):
                 if name not in fetched:
-                    with places[name]:
-                        _store(data=part, key=f"{key}_part_{name}")
+                    _send(places[name], key, name, part)
                 if index == 0:
                     with place:
                         mount(data=state)
+        return lambda name, part: _send(places[name], key, name, part)
 
 
 _store = Component("payload_store", Path(__file__).parent).mount
+
+
+def _send(place: DeltaGenerator, key: str, name: str, part: bytes) -> None:
+    with place:
+        _store(data=part, key=f"{key}_part_{name}")
+
+
+def _send_nothing(name: str, part: bytes) -> None:
+    """Do nothing: a component without parts has promised none."""
 
 
 def dispatch(key: str, listeners: Mapping[str, Listener]) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from ....viz.explorer.payload import Vectors, payload
 from .._shared import Component, Listener
 from .messages import read_style, read_view
 
+TOKENS = "tokens"  # name of the part
 component = Component("explorer", Path(__file__).parent, base=MARKUP)
 
 
@@ -29,11 +31,13 @@ def explorer(
     picture: bytes,
     image_name: str,
     is_public: bool,
+    token_source: str,
+    tokens_key: str | None,
     on_view: Callable[[View, TokenLayout], None],
     on_style: Callable[[Style], None],
     key: str,
-) -> None:
-    """Draw the explorer.
+) -> Callable[[bytes], None]:
+    """Draw the explorer, and return a function that sends the tokens of linked views.
 
     Args:
         trace: trace to explore.
@@ -45,6 +49,8 @@ def explorer(
         image_name: alternative text of the picture.
         is_public: whether the server offers the image to all users. Only then the browser fetches layers: nothing that
             is computed from an image of a user has an address.
+        token_source: identity of the trace, see `vitviz.viz.explorer.linked.tokens_part`.
+        tokens_key: identity of the tokens that are sent afterwards; None for none.
         on_view: function called when the user pins or chooses something, before the page runs again, with the view and
             the places of the trace that was shown (see `vitviz.notation.view.places`). Hovering does not call it.
         on_style: function called with the style chosen by the user.
@@ -55,9 +61,16 @@ def explorer(
         "view": Listener("a view", read_view, lambda message: on_view(*message)),
         "style": Listener("a style", read_style, on_style),
     }
-    state = {"view": asdict(view), "style": asdict(style), "places": token_layout(trace)}
+    state = {
+        "view": asdict(view),
+        "style": asdict(style),
+        "places": token_layout(trace),
+        "token_source": token_source,
+    }
     later = later_parts(parts, st.session_state.setdefault(f"{key}_sent", {})) if is_public else ()
-    component.draw(state, listeners, key=key, parts=parts, later=later)
+    promised = {} if tokens_key is None else {TOKENS: tokens_key}
+    send = component.draw(state, listeners, key=key, parts=parts, later=later, promised=promised)
+    return partial(send, TOKENS)
 
 
 def later_parts(parts: Mapping[str, bytes], memory: MutableMapping[str, str]) -> list[str]:

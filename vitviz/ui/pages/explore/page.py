@@ -22,7 +22,7 @@ from ...widgets import panels
 from ...widgets.prediction import no_prediction, prediction_bars
 from ..tokens import outlier_warning
 from ..training import curves, time_slider
-from . import head_habits, second
+from . import head_habits, linked_views, second
 from .settings import OPENED
 
 HEADING = "Attention of each head"
@@ -49,7 +49,8 @@ def attention(choice: state.Choice) -> None:
         sums = None if all_live or view.direction == "from" else state.log_sums(choice)
         picture = state.picture(choice)
     place = curves.place()
-    explorer(
+    tokens = linked_views.of_view(choice, trace, view)
+    send = explorer(
         trace,
         sent,
         view,
@@ -58,10 +59,15 @@ def attention(choice: state.Choice) -> None:
         picture=picture,
         image_name=choice.picked.name,
         is_public=choice.picked.sample or isinstance(choice.picked, FolderImage),
+        token_source=tokens.source,
+        tokens_key=tokens.key if style.linked else None,
         on_view=OPENED.choose,
         on_style=STYLE.set,
         key="explorer",
     )
+    with st.empty():
+        if style.linked:
+            send(tokens.part())
     with st.container():
         outlier_warning.warning(choice, trace, view)
     downloads(choice, trace, view, style)
@@ -92,7 +98,9 @@ def downloads(choice: state.Choice, trace: Trace, view: View, style: Style) -> N
         recorded = state.trace(choice)
         picture = Shown(choice.picked.name, state.picture(choice))
         title = models.title(choice.model)
-        text = page(recorded, view, kept_layers(recorded, view), picture, style=style, model_title=title)
+        layers = kept_layers(recorded, view)
+        tokens = linked_views.of_file(choice, recorded, view, layers) if style.linked else ()
+        text = page(recorded, view, layers, picture, style=style, model_title=title, tokens=tokens)
         return text.encode("utf-8")
 
     with st.container(horizontal=True):
