@@ -91,6 +91,7 @@ def _view(trace: Trace, layer: int | str | None, head: int | None, query: int | 
 
 def _query(trace: Trace, query: int | Sequence[int]) -> Query:
     several = isinstance(query, Sequence | np.ndarray) and not isinstance(query, str | bytes)
+    several = several and getattr(query, "ndim", 1)  # an array may also be a single number
     chosen = as_query([trace.token_index(token) for token in (query if several else [query])])
     places(chosen, trace)  # a region has no prefix tokens
     return chosen
