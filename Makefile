@@ -25,8 +25,8 @@ test: lint ## lint, then run all tests, including browser tests (ARGS for pytest
 test-fast: lint ## lint, then run the fast tests, without a browser (less than three minutes)
 	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --ignore tests/browser -m "not slow" $(ARGS)
 
-test-all: ARGS += --all
-test-all: test ## run all tests, with every timm architecture at full width (about 8 GB of memory)
+test-all: override ARGS += --all
+test-all: $(VENV)/.installed-all test ## run all tests, with every timm architecture at full width (about 8 GB of memory), Firefox and JupyterLab
 
 fuzz: $(VENV)/.installed-dev ## read broken files, links and messages drawn at random (MINUTES altogether, 5 by default)
 	VITVIZ_FUZZ_MINUTES=$(MINUTES) $(BIN)/python -m pytest tests/fuzz --hypothesis-profile fuzz $(ARGS)
@@ -79,10 +79,14 @@ $(VENV)/.installed: requirements.txt $(addprefix requirements/,library.txt app.t
 	@touch $@
 
 $(VENV)/.installed-dev: requirements-dev.txt requirements.txt \
-  $(filter-out requirements/peers.txt,$(wildcard requirements/*.txt)) | $(BIN)/python
+  $(filter-out requirements/peers.txt requirements/exhaustive.txt,$(wildcard requirements/*.txt)) | $(BIN)/python
 	@# most installed modules are never imported: compiling all of them would take longer than the tests
 	$(BIN)/python -m pip install --quiet --no-compile -r requirements-dev.txt
 	@touch $@ $(VENV)/.installed
+
+$(VENV)/.installed-all: requirements/exhaustive.txt $(VENV)/.installed-dev
+	$(BIN)/python -m pip install --quiet --no-compile -r requirements/exhaustive.txt
+	@touch $@
 
 # Other tools run with the torch, timm, captum and torch-cam of .venv, whose packages a .pth file adds.
 # fast-vit-rollout would install a second OpenCV over the one of grad-cam.

@@ -8,10 +8,10 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Playwright, sync_playwright
 
 from scripts.fonts import STATED, Fonts, check, only
 
@@ -55,11 +55,37 @@ def running_app(
         Address of the app, such as `"http://127.0.0.1:40123"`, after its health page has answered.
 
     Raises:
-        RuntimeError: if the app ends, or does not answer within four minutes. The app's log is added as a note to
+        RuntimeError: if the app ends, or does not answer within four minutes. The server's log is added as a note to
             this and any other exception raised in the block.
     """
     port = port or free_port()
     command = [*command, *options, f"--server.port={port}", "--server.headless=true", f"--server.baseUrlPath={path}"]
+    url = f"http://127.0.0.1:{port}/{path}".rstrip("/")
+    with running_server(command, f"{url}/_stcore/health", environment=environment, folder=folder, log=log):
+        yield url
+
+
+@contextmanager
+def running_server(
+    command: Sequence[str],
+    health: str,
+    *,
+    environment: Mapping[str, str] | None = None,
+    folder: Path = ROOT,
+    log: Path | None = None,
+) -> Iterator[None]:
+    """Run a server until the `with` block ends.
+
+    Args:
+        command: command that starts it.
+        health: address that answers when the server is ready.
+        environment: further environment variables.
+        folder: folder in which the command runs.
+        log: file for the output; None for a temporary file.
+
+    Raises:
+        RuntimeError: as for `running_app`.
+    """
     with tempfile.TemporaryFile() if log is None else log.open("w+b") as output:
         process = subprocess.Popen(
             command,
@@ -69,24 +95,24 @@ def running_app(
             stderr=subprocess.STDOUT,
             env={**os.environ, **(environment or {})},
         )
-        url = f"http://127.0.0.1:{port}/{path}".rstrip("/")
         try:
-            _wait_until_healthy(process, url)
-            yield url
+            _wait_until_healthy(process, health)
+            yield
         except Exception as error:
-            error.add_note(f"The app's log ends with:\n{_end_of(output)}")
+            error.add_note(f"The server's log ends with:\n{_end_of(output)}")
             raise
         finally:
             _stop(process)
 
 
 @contextmanager
-def launched_browser(fonts: Fonts = STATED, *flags: str) -> Iterator[Browser]:
+def launched_browser(fonts: Fonts = STATED, *flags: str, playwright: Playwright | None = None) -> Iterator[Browser]:
     """Start the Chromium given by the environment variable VITVIZ_BROWSER (see scripts/find_browser.sh).
 
     Args:
         fonts: fonts that replace this machine's fonts.
         *flags: further options of Chromium.
+        playwright: a started Playwright, of which a process can have only one; None to start it.
 
     Yields:
         Playwright browser without pages, closed when the `with` block ends.
@@ -97,7 +123,7 @@ def launched_browser(fonts: Fonts = STATED, *flags: str) -> Iterator[Browser]:
     path = os.environ.get("VITVIZ_BROWSER")
     if not path:
         raise RuntimeError('VITVIZ_BROWSER is not set; run export VITVIZ_BROWSER="$(scripts/find_browser.sh)".')
-    with only(fonts) as variables, sync_playwright() as playwright:
+    with only(fonts) as variables, nullcontext(playwright) if playwright else sync_playwright() as playwright:
         environment = {**os.environ, **variables}
         browser = playwright.chromium.launch(executable_path=path, args=[*BROWSER_FLAGS, *flags], env=environment)
         try:
@@ -114,19 +140,19 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def _wait_until_healthy(process: subprocess.Popen, url: str) -> None:
+def _wait_until_healthy(process: subprocess.Popen, health: str) -> None:
     # bypass proxies, which cannot reach this machine
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     deadline = time.monotonic() + START_TIMEOUT
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            raise RuntimeError(f"The app ended with exit code {process.returncode} before it answered.")
+            raise RuntimeError(f"The server ended with exit code {process.returncode} before it answered.")
         try:
-            with direct.open(f"{url}/_stcore/health", timeout=2):
+            with direct.open(health, timeout=2):
                 return
         except OSError:
             time.sleep(0.1)
-    raise RuntimeError(f"The app did not answer within {START_TIMEOUT} seconds.")
+    raise RuntimeError(f"The server did not answer within {START_TIMEOUT} seconds.")
 
 
 def _end_of(log, size: int = 8000) -> str:

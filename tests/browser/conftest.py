@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
 
 from scripts.app_server import launched_browser, running_app
 from scripts.fonts import STATED, Fonts
@@ -30,18 +30,30 @@ def fonts(request) -> Fonts:
 
 
 @pytest.fixture(scope="session")
-def browser(fonts) -> Iterator[Browser]:
-    with launched_browser(fonts, NO_OPTIMISER) as browser:
+def playwright() -> Iterator[Playwright]:
+    with sync_playwright() as playwright:
+        yield playwright
+
+
+@pytest.fixture(scope="session")
+def browser(playwright, fonts) -> Iterator[Browser]:
+    with launched_browser(fonts, NO_OPTIMISER, playwright=playwright) as browser:
         yield browser
 
 
+@pytest.fixture(scope="session")
+def page_options() -> dict:
+    """Options of all pages."""
+    return {"viewport": LAPTOP}
+
+
 @pytest.fixture
-def new_page(browser, fonts) -> Iterator[Callable[..., Page]]:
+def new_page(browser, page_options, fonts) -> Iterator[Callable[..., Page]]:
     """Open pages with options of Playwright's `new_context`; all are closed afterwards, and none may have failed."""
     contexts, failures = [], []
 
     def open_page(**options) -> Page:
-        context = browser.new_context(**{"viewport": LAPTOP, **options})
+        context = browser.new_context(**{**page_options, **options})
         contexts.append(context)
         if fonts is not STATED:  # else the app's own fonts would stand in for them
             context.route(WEB_FONTS, lambda route: route.abort())

@@ -1,4 +1,4 @@
-"""Page object of the Explore page."""
+"""Page object of the Explore page, and of an explorer elsewhere."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from vitviz.trace.trace import Trace
 
 
 class ExplorerPage:
-    def __init__(self, page: Page):
+    def __init__(self, page: Page, root: Locator | None = None):
         self.page = page
-        self.root = page.get_by_test_id("explorer")
-        self.image = page.get_by_test_id("explorer-image")
-        self.overview = page.get_by_test_id("explorer-overview")
-        self.status = page.get_by_test_id("explorer-status")
-        self.legend = page.get_by_test_id("explorer-legend")
+        self.root = root or page.get_by_test_id("explorer")  # of several on one page, this one
+        self.image = self.root.get_by_test_id("explorer-image")
+        self.overview = self.root.get_by_test_id("explorer-overview")
+        self.status = self.root.get_by_test_id("explorer-status")
+        self.legend = self.root.get_by_test_id("explorer-legend")
 
     def open(self, url: str) -> ExplorerPage:
         self.page.goto(url)

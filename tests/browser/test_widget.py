@@ -38,8 +38,10 @@ START = """async ([script, states]) => {
     };
   });
   window.ends = window.models.map((model) => {
-    const el = document.body.appendChild(document.createElement("div"));
-    return render({ model, el });
+    const el = document.createElement("div");
+    const end = render({ model, el });
+    document.body.append(el); // afterwards, as in JupyterLab
+    return end;
   });
 }"""
 SCRIPT = link(FOLDER / "widget.js")
@@ -70,10 +72,9 @@ def notebook(new_page):
         page = new_page()
         page.set_content("<body style='color: #eee; background: #111'></body>")
         page.evaluate(START, [SCRIPT, [state_of(*one) for one in shown_traces]])
-        explorers = [ExplorerPage(page) for _ in shown_traces]
-        for at, one in enumerate(explorers):
-            for name in ("root", "image", "overview", "status", "legend"):
-                setattr(one, name, getattr(one, name).nth(at))
+        roots = page.get_by_test_id("explorer")
+        explorers = [ExplorerPage(page, roots.nth(at)) for at in range(len(shown_traces))]
+        for one in explorers:
             expect(one.status).not_to_be_empty()
         return explorers
 

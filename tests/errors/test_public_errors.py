@@ -218,8 +218,8 @@ def check_message(error):
 
 METHODS = {
     "LinearHead": " save",
-    "Trace": "activation activations rerun attention head_index heatmap keys queries row_sum scores token_index tokens "
-    "save save_html show with_recorded",
+    "Trace": "activation activations rerun attention attention_rows head_index heatmap keys queries row_sum scores "
+    "token_index tokens save save_html show with_recorded",
     "VisionTransformer": " embed forward grid_of positions trace trace_batch",
     "callbacks": "AttentionCallback AttentionCallback.on_epoch_end AttentionCallback.on_step_end "
     "AttentionCallback.record FolderWriter LogWriter TensorBoardWriter",

@@ -20,6 +20,7 @@ import yaml
 from dockerfile_parse import DockerfileParser
 
 from scripts.app_server import ROOT
+from tests.support.programs import program
 
 PLACE = "/opt/vitviz"  # of the app in the image
 HOME = "/home/vitviz"
@@ -119,12 +120,7 @@ def _base_interpreter() -> str:
 
 def _bubblewrap() -> str:
     """Return the path of bubblewrap; skip the test where there is none, or where the system allows no sandbox."""
-    found = subprocess.run(
-        [ROOT / "scripts/find_program.sh", "bwrap", "bubblewrap"], capture_output=True, text=True, check=False
-    )
-    if found.returncode:
-        pytest.skip(found.stderr.splitlines()[-1])
-    path = found.stdout.strip()
+    path = program("bwrap", "bubblewrap")
     tried = subprocess.run([path, "--unshare-user", "--ro-bind", "/", "/", "true"], capture_output=True, check=False)
     if tried.returncode:
         pytest.skip(f"This system allows no sandbox: {tried.stderr.decode().strip()}")

@@ -14,9 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import pytest
-
 from scripts.app_server import ROOT, free_port
+from tests.support.programs import program
 
 DOCUMENT = (ROOT / "docs/deployment.md").read_text("utf-8")
 PATIENCE = 30  # seconds until it listens
@@ -103,13 +102,13 @@ def running_proxy(replicas: Sequence[str], path: str, folder: Path) -> Iterator[
     Yields:
         The proxy, when it listens.
     """
-    port, nginx = free_port(), _program("nginx", "nginx")
+    port, nginx = free_port(), program("nginx", "nginx")
     key, certificate = folder / "tls.key", folder / "tls.crt"
     request = shlex.split(
         "req -x509 -nodes -days 2 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -subj /CN=127.0.0.1"
     )
     request += ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)]
-    request.insert(0, _program("openssl", "openssl"))
+    request.insert(0, program("openssl", "openssl"))
     subprocess.run(request, check=True, capture_output=True)
     configuration = documented(path)
     servers = "".join(f"server {urlsplit(url).netloc}; " for url in replicas)
@@ -143,13 +142,3 @@ def _replaced(pattern: str, by: str | Callable[[re.Match], str], text: str, time
     text, count = re.subn(pattern, by if callable(by) else lambda _: by, text, flags=re.MULTILINE)
     assert count == times, f"{pattern} occurs {count} times in the document"
     return text
-
-
-def _program(name: str, package: str) -> str:
-    """Return the path of a program; skip the test where it is not installed and cannot be."""
-    found = subprocess.run(
-        [ROOT / "scripts/find_program.sh", name, package], capture_output=True, text=True, check=False
-    )
-    if found.returncode:
-        pytest.skip(found.stderr.splitlines()[-1])
-    return found.stdout.strip()

@@ -48,6 +48,7 @@ def methods(small, photo, checkpoint):
         "Trace.activations": (lambda name: trace.activations(name, "norm"), {"name": "logits"}),
         "Trace.rerun": (trace.rerun, {"edits": [HeadAblation(0, 0)], "record": "norm"}),
         "Trace.attention": (trace.attention, at),
+        "Trace.attention_rows": (trace.attention_rows, {"layer": 0, "queries": [0, 3]}),
         "Trace.head_index": (trace.head_index, {"head": 0}),
         "Trace.heatmap": (trace.heatmap, at),
         "Trace.keys": (trace.keys, {"layer": 0}),

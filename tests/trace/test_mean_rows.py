@@ -5,6 +5,7 @@ import pytest
 
 from tests.support.random_models import CONFIGS, trace_of
 from vitviz.errors import ArgumentError
+from vitviz.model.edits import KeyMask, Temperature
 
 
 @pytest.mark.parametrize("kind", CONFIGS)
@@ -38,3 +39,22 @@ def test_recorded_weights_have_the_same_mean(small, photo):
 def test_other_queries_are_refused(small, photo, query, error):
     with pytest.raises(error):
         small.trace(photo).attention(0, 0, query)
+
+
+@pytest.mark.parametrize("kind", CONFIGS)
+def test_rows_are_those_of_the_matrix(kind):
+    trace = trace_of(kind)
+    for tokens in ([trace.prefix, 5, -1], np.array([3, 3])):
+        rows = trace.attention_rows(1, tokens)
+        np.testing.assert_allclose(rows, trace.attention(1)[:, tokens], rtol=1e-5, atol=1e-7)
+
+
+def test_rows_of_an_edited_pass_are_edited(small, photo):
+    trace = small.trace(photo, edits=[KeyMask(4), Temperature(0, 1, 2.0)])
+    np.testing.assert_allclose(trace.attention_rows(0, [0, 5]), trace.attention(0)[:, [0, 5]], rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("queries", [3, None, [], [1.5], "ab", [[0]]])
+def test_rows_of_what_is_no_list_of_tokens_are_refused(small_trace, queries):
+    with pytest.raises(ArgumentError):
+        small_trace.attention_rows(0, queries)

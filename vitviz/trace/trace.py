@@ -146,6 +146,29 @@ class Trace(Displays):
             weights = weights[:, 0]
         return weights if head is None else weights[0]
 
+    @plain_arithmetic()
+    def attention_rows(self, layer: int, queries: Sequence[int]) -> np.ndarray:
+        """Compute the attention weights of some query tokens together, without building the matrix.
+
+        Args:
+            layer: layer index.
+            queries: indices of the query tokens.
+
+        Returns:
+            Weights, float32 [head, query, key], as `attention(layer)[:, queries]`.
+
+        Raises:
+            IndexError: if an index is out of range.
+            ArgumentError: if the queries are not a list of indices.
+        """
+        layer = self._layer(layer)
+        tokens = [self.token_index(token) for token in array(queries, "query", "The argument 'queries'")]
+        recorded = self._recorded.get(f"blocks.{layer}.attn.weights")
+        if recorded is not None:
+            return recorded[:, tokens]
+        with torch.no_grad():
+            return self._weights(layer, slice(None), tokens).numpy()
+
     def row_sum(self, layer: int | str) -> float:
         """Return the sum of each row of attention weights: 1, or 1 - lambda for differential attention.
 
@@ -324,17 +347,19 @@ class Trace(Displays):
     def _layer(self, layer: int) -> int:
         return checked_index(layer, self.layers, "layer")
 
-    def _weights(self, layer: int, heads: slice, queries: slice) -> Tensor:
+    def _weights(self, layer: int, heads: slice, queries: slice | list[int]) -> Tensor:
         attn, keys = self.model.blocks[layer].attn, slice(None)
         if self._applied.changes_scores(layer):
             return attn.weigh(self._scores(layer, heads, queries, keys))
         return attn.weights_of(*self._inputs(layer, heads, queries, keys))
 
-    def _scores(self, layer: int, heads: slice, queries: slice, keys: slice) -> Tensor:
+    def _scores(self, layer: int, heads: slice, queries: slice | list[int], keys: slice) -> Tensor:
         scores = self.model.blocks[layer].attn.score(*self._inputs(layer, heads, queries, keys))
         return self._applied.scores(scores, layer, heads, keys)
 
-    def _inputs(self, layer: int, heads: slice, queries: slice, keys: slice) -> tuple[Tensor, Tensor, Tensor | None]:
+    def _inputs(
+        self, layer: int, heads: slice, queries: slice | list[int], keys: slice
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
         """Return the queries, keys and relative position bias of attention."""
         bias = self.model.blocks[layer].attn.bias(self.grid, queries, keys)
         q, k = self._queries[layer][heads, queries], self._keys[layer][heads, keys]

@@ -25,13 +25,20 @@ class Shared {
 // Follow the notebook's theme, which is that of the text around the explorer.
 function follow(el, host) {
   const apply = () => {
-    const [red, green, blue] = getComputedStyle(el).color.match(/[\d.]+/g).map(Number);
+    const colour = getComputedStyle(el).color.match(/[\d.]+/g);
+    if (!colour) return; // JupyterLab adds the element to the page only after it has been rendered
+    const [red, green, blue] = colour.map(Number);
     host.dataset.theme = 0.3 * red + 0.6 * green + 0.1 * blue > 127 ? "dark" : "light";
   };
   apply();
-  const observer = new MutationObserver(apply);
-  for (const node of [document.documentElement, document.body]) observer.observe(node, { attributes: true });
-  return observer;
+  const appearing = new ResizeObserver(apply);
+  appearing.observe(host);
+  const changing = new MutationObserver(apply);
+  for (const node of [document.documentElement, document.body]) changing.observe(node, { attributes: true });
+  return () => {
+    appearing.disconnect();
+    changing.disconnect();
+  };
 }
 
 function render({ model, el }) {
@@ -40,7 +47,7 @@ function render({ model, el }) {
   const root = host.attachShadow({ mode: "open" });
   root.innerHTML = `<style>${model.get("_css")}</style>${model.get("_html")}`;
   el.append(host);
-  const theme = follow(el, host);
+  const unfollow = follow(el, host);
   const explorer = new Explorer(root.querySelector("[data-testid=explorer]"), new Shared(model));
   explorer.ref.link.hidden = true; // a notebook has no address of the view
 
@@ -56,7 +63,7 @@ function render({ model, el }) {
   model.on(shared, receive);
   return () => {
     model.off(shared, receive);
-    theme.disconnect();
+    unfollow();
     explorer.close();
   };
 }
