@@ -84,6 +84,7 @@ MODULES = {
         "viz.inline",
         "notation.marks",
         "notation.view",
+        "notation.queries",
         "notation.edits",
     ),
 }

@@ -51,7 +51,8 @@ LIKELY = {
     "scan": ("shapes", "2026.photos"),
     "position": ("0", "5", "999999999999"),
     "mode": ("images", "models", "checkpoints"),
-    "with": ("flower", "digit-0"),
+    "with": ("flower", "digit-0", "own", "own2"),
+    "measure": ("cosine", "jensen_shannon"),
     "centred": ("on",),
     "more": ("coffee", "coffee,rocket"),
     "model2": ("digits", "digits-run/step-00100"),
@@ -117,7 +118,7 @@ def opened(session, page, parameters, trace, choice):
 
 def assert_notices(notices):
     for notice in notices:
-        assert notice.startswith("The link's ")
+        assert notice.startswith(("The link's ", "This link "))
         assert notice.endswith(".")
         assert len(notice) < 500
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -70,7 +69,7 @@ def explorer(
     later = later_parts(parts, st.session_state.setdefault(f"{key}_sent", {})) if is_public else ()
     promised = {} if tokens_key is None else {TOKENS: tokens_key}
     send = component.draw(state, listeners, key=key, parts=parts, later=later, promised=promised)
-    return partial(send, TOKENS)
+    return lambda part: send(TOKENS, part)
 
 
 def later_parts(parts: Mapping[str, bytes], memory: MutableMapping[str, str]) -> list[str]:
