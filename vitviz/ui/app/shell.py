@@ -175,6 +175,6 @@ code, pre, .katex, [data-testid="stIconMaterial"] { font-size-adjust: none; }
   [data-testid="stMain"] [data-testid="stHorizontalBlock"]:has(> [data-testid="stColumn"]) { flex-wrap: wrap; }
   [data-testid="stMain"] [data-testid="stColumn"] { min-width: min(100%, 16rem); }
 }
-@media (max-width: 1400px) { [data-testid="stTopNavLink"] { padding-inline: 5px; gap: 5px; } } /* all pages in one row */
+@media (max-width: 1400px) { [data-testid="stTopNavLink"] { padding-inline: 5px; gap: 5px; } } /* all in one row */
 @media (max-width: 640px) { [data-testid="stMainBlockContainer"] { padding: 4.2rem 1rem 3rem; } }
 </style>"""
