@@ -67,6 +67,13 @@ def test_the_wheel_enlarges_around_the_pointer_and_a_drag_moves(explore, cat):
 
     page.page.mouse.click(*point_in(page, cat.grid, 1, columns - 3))
     pinned(page, token_at(cat, 1, columns - 3))
+    page.page.mouse.move(stage["x"] + 3, y)
+    page.page.mouse.down()
+    page.page.mouse.move(stage["x"] - 40, y)  # released outside, the picture does not hang on the pointer
+    page.page.mouse.up()
+    before = visible_part(page)
+    page.page.mouse.move(x, y, steps=4)
+    assert visible_part(page) == before
     page.image.focus()
     page.press("0")
     assert visible_part(page) == pytest.approx([0, 0, 1, 1])
@@ -156,6 +163,8 @@ def test_pins_are_undone_and_done_again(explore, cat):
     eventually(page.page, lambda: "query=4-5" in page.page.url)  # the page and the link follow
     page.press("u")
     eventually(page.page, lambda: "query=2-2" in page.page.url)
+    page.press("ArrowRight u")  # before the key's pin was sent
+    pinned(page, one)
 
 
 def test_the_help_opens_by_its_key_and_names_keys_that_work(explore):

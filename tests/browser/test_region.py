@@ -43,6 +43,7 @@ class Drawn(ExplorerPage):
     def ranks_as_the_library_does(self, trace, tokens, relation):
         """The best heads are those of the library, up to the accuracy of the weights in the browser."""
         expect(self.ranking).to_be_visible()
+        expect(self.root.locator("[data-ref=cells]")).to_have_attribute("aria-busy", "false")  # all layers are there
         expect(self.root).to_have_attribute("data-prepared", "true")
         values = region_attention(trace, tokens, relation).values
         tolerance = 2e-3 * trace.token_count

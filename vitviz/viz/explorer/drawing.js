@@ -47,7 +47,7 @@ export class RegionTools {
       from: at,
       to: at,
       tokens: new Set(this.kind === "brush" ? before : []),
-      erases: this.kind === "brush" && before.includes(token),
+      erases: this.kind === "brush" && before.length > 1 && before.includes(token), // a pin is where a region begins
       again: before.length === 1 && before[0] === token, // a second click unpins the patch
     };
     this.reach(at);
@@ -80,7 +80,7 @@ export class RegionTools {
     if (event.pointerId !== stroke?.pointer) return;
     this.stroke = null;
     const query = queryOf(stroke.tokens);
-    const isSame = this.kind === "rectangle" && stroke.again && !Array.isArray(query);
+    const isSame = stroke.again && !Array.isArray(query);
     this.corners = this.kind === "rectangle" ? { ...stroke, query } : null;
     this.choose(isSame ? null : query, true);
   }

@@ -33,7 +33,7 @@ export class Explorer extends Component {
     this.ranking = new Ranking(this, () => this.data && this.schedule());
     this.zoom = new Zoom(this, () => this.tools.cancel());
     this.screen = new FullScreen(this);
-    this.pins = new Pins(this, (query) => this.pin(query));
+    this.pins = new Pins(this, () => this.viewTimer && this.sendView(), (query) => this.pin(query));
     this.keyboard = new Keyboard(this);
     this.linked = new Linked(this);
     this.listen();
@@ -61,7 +61,7 @@ export class Explorer extends Component {
     else if (this.data !== before) this.view = this.fitted(this.view, before);
     this.mount.want?.(partOf(this.view.layer));
     if (!this.styleTimer && !this.mount.pending("style").length) this.restyle(state.style);
-    if (!this.viewTimer) this.pins.add(this.view.query, this.data.places);
+    if (!own) this.pins.add(this.view.query, this.data.places);
     this.draw();
   }
 
@@ -246,7 +246,7 @@ export class Explorer extends Component {
 
   listen() {
     const { ref, root } = this;
-    onHover(this.listening, ref.stage, (event) => this.hover(event && this.patchAt(event)));
+    onHover(this.listening, ref.stage, (event) => this.hover(event && !this.tools.holds ? this.patchAt(event) : null));
     this.on(ref.stage, "click", (event) => {
       if (this.tools.kind) return;
       const patch = this.patchAt(event);
@@ -304,8 +304,7 @@ export class Explorer extends Component {
     return this.data.tokenAt(cellAt(event, this.ref.picture, this.data.grid));
   }
 
-  hover(pointed) {
-    const token = this.tools.holds ? null : pointed;
+  hover(token) {
     if (token === this.hovered || this.zoom.isMoving) return;
     this.hovered = token;
     this.schedule();
@@ -315,6 +314,8 @@ export class Explorer extends Component {
     if (patchesOf(query, this.data.prefix).length) this.hint.end();
     this.hovered = null;
     this.change({ query });
+    const places = patchesOf(query, this.data.prefix).map((token) => this.data.place(token));
+    if (places.length && !places.some((place) => this.zoom.shows(place, this.data.grid))) this.zoom.reveal(places[0], this.data.grid);
   }
 
   // show a query that is still being drawn

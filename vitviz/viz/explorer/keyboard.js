@@ -42,8 +42,9 @@ export class Keyboard {
   }
 
   escape() {
-    const { ref, tools, view } = this.explorer;
+    const { ref, screen, tools, view } = this.explorer;
     if (ref.help.open) ref.help.open = false;
+    else if (screen.isOn) screen.toggle(); // most browsers leave it themselves, which must not unpin
     else if (view.query === null) tools.use(null);
     else this.explorer.pin(null);
   }
@@ -87,15 +88,17 @@ export class Keyboard {
   // draw a rectangle from the pinned patch
   extend(step) {
     this.explorer.hint.end();
-    this.go(this.explorer.tools.extended(step));
+    const { data, tools } = this.explorer;
+    const query = tools.extended(step);
+    this.go(query, Array.isArray(query) ? tools.corners.to : data.place(query));
   }
 
-  go(query) {
+  go(query, place = this.explorer.data.place(query)) {
     const { explorer } = this;
     const { data, zoom } = explorer;
     explorer.hovered = null;
     explorer.change({ query }, HELD);
-    if (!Array.isArray(query)) zoom.reveal(data.place(query), data.grid);
+    zoom.reveal(place, data.grid);
   }
 
   // around the patch that is shown

@@ -31,7 +31,6 @@ export class LinkedPicture {
     const at = (event) => explorer.data.tokenAt(cellAt(event, this.picture, explorer.data.grid));
     onHover(explorer.listening, this.picture, (event) => explorer.hover(event && at(event)));
     explorer.listening.on(this.picture, "click", (event) => {
-      if (explorer.tools.kind) return;
       const patch = at(event);
       explorer.pin(patch === explorer.view.query ? null : patch);
     });

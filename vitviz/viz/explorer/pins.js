@@ -5,8 +5,9 @@ const isSame = (a, b) => `${a}` === `${b}`;
 
 export class Pins {
   // `show` gets the query to return to: a token, several patches, or null
-  constructor({ ref, listening }, show) {
-    Object.assign(this, { ref, show, places: undefined });
+  // after `settle` has added what is still waiting
+  constructor({ ref, listening }, settle, show) {
+    Object.assign(this, { ref, settle, show, places: undefined });
     listening.on(ref.undo, "click", () => this.step(-1));
   }
 
@@ -23,6 +24,7 @@ export class Pins {
 
   // back for -1, forward for 1
   step(by) {
+    this.settle();
     if (this.all?.[this.at + by] === undefined) return;
     this.at += by;
     this.show(this.all[this.at]);

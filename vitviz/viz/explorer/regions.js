@@ -178,7 +178,7 @@ class LayerSums {
     const patches = inside.length - this.data.prefix;
     const least = Math.min(changed().length, tokens.length, this.all ? patches - tokens.length : Infinity);
     if (least === tokens.length) this.clear();
-    else if (least === patches - tokens.length) this.fill();
+    else if (this.all && least === patches - tokens.length) this.fill();
     const rest = changed();
     this.add(rest.filter((token) => inside[token]), 1);
     this.add(rest.filter((token) => !inside[token]), -1);

@@ -5,6 +5,7 @@ import { clampTo } from "../browser/pointer.js";
 
 const MOST = 8;
 const STEP = 1.5; // of buttons and keys
+const NEARLY = 1.15; // two fingers that end below this show the whole picture
 const STILL = 4; // pixels that the pointer moves before a click becomes a drag
 
 export class Zoom {
@@ -52,6 +53,12 @@ export class Zoom {
     this.apply();
   }
 
+  // true if the centre of a patch is visible
+  shows([row, column], [rows, columns]) {
+    return [(column + 0.5) / columns, (row + 0.5) / rows].every((at, axis) =>
+      at >= this.corner[axis] && at <= this.corner[axis] + 1 / this.factor);
+  }
+
   // move until a patch is visible
   reveal([row, column], [rows, columns]) {
     this.corner = [[column, columns], [row, rows]].map(([at, count], axis) =>
@@ -96,6 +103,10 @@ export class Zoom {
   move(event) {
     const { drag } = this;
     if (event.pointerId !== drag?.pointer || this.pinch) return;
+    if (!event.buttons) { // released outside of the picture
+      this.drag = null;
+      return;
+    }
     if (!drag.moves) {
       if (Math.hypot(event.clientX - drag.from[0], event.clientY - drag.from[1]) < STILL) return;
       drag.moves = this.wasMoved = true;
@@ -130,6 +141,8 @@ export class Zoom {
   }
 
   release(event) {
-    if (event.touches.length < 2) this.pinch = null;
+    if (event.touches.length >= 2) return;
+    if (this.pinch && this.factor < NEARLY) this.reset();
+    this.pinch = null;
   }
 }
