@@ -7,15 +7,13 @@ from pathlib import PurePath
 import streamlit as st
 
 from ...errors import ImageError
-from . import decoded_images, folder_images, notices
+from . import folder_images, notices
 
 
 def pick(mark: str) -> None:
     """Choose an image by its mark. If it is gone or has become invalid, the page says so, and nothing changes."""
     try:
-        image = folder_images.image(mark.removeprefix(folder_images.MARK))
-        with decoded_images.preparing:
-            decoded_images.decoded(image.digest, image.data)
+        image = folder_images.decoded(mark)
     except ImageError as error:
         notices.set_image_problem(str(error))
         return

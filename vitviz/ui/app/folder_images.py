@@ -82,13 +82,22 @@ def image(name: str) -> FolderImage:
     return found
 
 
+def decoded(mark: str) -> FolderImage:
+    """Return the offered image of a mark, which has been decoded.
+
+    Raises:
+        ImageError: if it is not offered, or is no valid image.
+    """
+    found = image(mark.removeprefix(MARK))
+    with decoded_images.preparing:
+        decoded_images.decoded(found.digest, found.data)
+    return found
+
+
 def named(mark: str) -> tuple[FolderImage | None, str]:
     """Return the image that a link names, or None and the reason in one sentence."""
     try:
-        found = image(mark.removeprefix(MARK))
-        with decoded_images.preparing:
-            decoded_images.decoded(found.digest, found.data)
-        return found, ""
+        return decoded(mark), ""
     except ImageError:
         return None, GONE
 
