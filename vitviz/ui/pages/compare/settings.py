@@ -105,13 +105,13 @@ PLACE = replace(
 SETTINGS = (PLACE, MODE, SECOND, CENTRED, MORE, MODEL, CHECKPOINT, HEAD, MEASURE, SHOW, LINES, THRESHOLD)
 
 
-def shown() -> Shown:
-    """Return what the pictures show."""
-    return Shown(SHOW.get(), LINES.get(), THRESHOLD.get())
+def shown(show: Setting = SHOW) -> Shown:
+    """Return what the pictures show, of which `show` is the first setting."""
+    return Shown(show.get(), LINES.get(), THRESHOLD.get())
 
 
-def set_shown(value: Shown) -> None:
+def set_shown(value: Shown, show: Setting = SHOW) -> None:
     """Store what the pictures show, as chosen in the component."""
-    SHOW.set(value.show)
+    show.set(value.show)
     LINES.set(value.lines)
     THRESHOLD.set(value.threshold)

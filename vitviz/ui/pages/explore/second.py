@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import streamlit as st
 
@@ -35,9 +36,9 @@ def draw(choice: state.Choice, trace: Trace, view: View) -> None:
         one.layer,
         one.head,
         followed_token.followed_patch(trace),
-        settings.shown(),
+        compare_settings.shown(settings.SHOWN),
         follows=True,
-        on_shown=settings.set_shown,
+        on_shown=partial(compare_settings.set_shown, show=settings.SHOWN),
         key="explore_match",
     )
 

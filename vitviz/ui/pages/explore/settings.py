@@ -9,7 +9,6 @@ from ...app import state
 from ...app.second_image import SECOND
 from ...app.settings import Setting
 from ...app.views import STYLE, VIEW
-from ...components.match.payload import Shown
 from ..compare.settings import LINES, SHOW, THRESHOLD
 
 
@@ -25,15 +24,3 @@ def _with_second_image(setting: Setting, **changes: Any) -> Setting:
 OPENED = replace(VIEW, default=state.opening, has_regions=True)  # the view; by default a telling one
 SHOWN = _with_second_image(SHOW, key="explore_show", default="attention")  # in the pictures of both images
 SETTINGS = (OPENED, STYLE, SECOND, SHOWN, _with_second_image(LINES), _with_second_image(THRESHOLD))
-
-
-def shown() -> Shown:
-    """Return what both pictures show."""
-    return Shown(SHOWN.get(), LINES.get(), THRESHOLD.get())
-
-
-def set_shown(value: Shown) -> None:
-    """Store what both pictures show, as chosen in the component."""
-    SHOWN.set(value.show)
-    LINES.set(value.lines)
-    THRESHOLD.set(value.threshold)
