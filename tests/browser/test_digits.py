@@ -80,7 +80,7 @@ def test_undo_and_clear(explore):
     before = predicted(page.page)[0]
     expect(page.page.get_by_test_id("stSidebar")).to_contain_text(f"4, {percent(before.probability)}")
     page.page.locator("canvas.upper-canvas:visible").hover()
-    page.page.get_by_role("button", name="Undo").click()
+    page.page.get_by_role("button", name="Undo", exact=True).click()
     assert predicted(page.page)[0].probability != pytest.approx(before.probability, abs=1e-4)
     page.page.get_by_role("button", name="Reset").click()
     expect(photo).not_to_have_attribute("alt", "drawing")  # an empty pad and a drawing would contradict each other

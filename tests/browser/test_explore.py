@@ -68,7 +68,7 @@ def test_the_legend_prints_real_numbers(explore, cat):
     said = re.match(r"([\d.]+)\s% to CLS · entropy ([\d.]+) of 8.0\sbit", page.legend.inner_text())
     assert abs(float(said[1]) / 100 - share) < 2e-3
     assert abs(float(said[2]) - entropy) < 0.06
-    ends = page.page.locator(".bar")
+    ends = page.root.locator(".bar")
     expect(ends).to_contain_text(re.compile(r"^\s*0\s*\d+(\.\d+)?\s%\s*$"))
     page.page.locator("[data-ref=scale]").select_option("raw")
     expect(ends).to_contain_text("100 %")

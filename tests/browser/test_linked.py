@@ -147,31 +147,61 @@ def test_tokens_are_sent_after_the_explorer_for_layers_that_are_looked_at(app, n
     assert order == ["frame", "explorer", "layer 9", "tokens 9"]
 
 
-def test_the_switch_moves_nothing_that_was_there(explore):
-    page = explore(CAT, viewport={"width": 1280, "height": 800})
-    linked = Linked(page)
-    parts = [page.image, page.overview, page.status, page.legend, page.root.locator(".toolbar"), linked.switch]
-
-    def places():
-        scrolled = page.page.get_by_test_id("stMain").evaluate("main => main.scrollTop")
-        boxes = [page.box(part) for part in parts]
-        return [box | {"y": box["y"] + scrolled} for box in boxes]
-
-    before = places()
+@pytest.mark.parametrize("size", [(1280, 800), exhaustive((1366, 768)), (1920, 1080), exhaustive((2560, 1200))])
+def test_all_is_seen_at_once_beside_the_small_maps(explore, size):
+    wide, tall = size
+    page = explore(CAT, viewport={"width": wide, "height": tall})
+    page.page.get_by_test_id("stMain").evaluate("main => main.scrollTo(0, 0)")
+    linked, before = Linked(page), page.box(page.image)
     linked.switch.check()
     linked.arrived(9)
-    assert places() == before
+    page.page.get_by_test_id("stMain").evaluate("main => main.scrollTo(0, 0)")
+    after = page.box(page.image)
+    assert (after["x"], after["y"]) == (before["x"], before["y"])
+    assert 0.8 * before["width"] < after["width"] <= before["width"]
+    overview = page.box(page.overview)
+    for picture in (linked.similarity, linked.components):
+        box = page.box(picture)
+        assert box["x"] >= overview["x"] + overview["width"]
+        assert box["y"] + box["height"] <= tall
+    assert_nothing_sticks_out(page.page)
+    linked.switch.uncheck()
+    expect(linked.root).to_be_hidden()
+    assert page.box(page.image)["width"] == before["width"]
 
 
-@pytest.mark.parametrize(
-    "viewport", [exhaustive({"width": 1280, "height": 800}), PHONE, exhaustive({"width": 1920, "height": 1080})]
-)
-def test_both_pictures_are_beside_each_other_and_nothing_moves_while_pointing(explore, cat, viewport):
+@pytest.mark.parametrize("query", ["6-6", exhaustive("4..7-5..9")])
+@pytest.mark.parametrize("projector", [True, exhaustive(False)])
+@pytest.mark.parametrize("size", [(1366, 768), exhaustive((1280, 720)), exhaustive((1920, 1080))])
+def test_full_screen_shows_all_without_scrolling(explore, size, projector, query):
+    wide, tall = size
+    link = f"image=cat&layer=10&head=3&query={query}&linked=on" + "&projector=1" * projector
+    page = explore(link, viewport={"width": wide, "height": tall})
+    linked = Linked(page).arrived(9)
+    page.image.focus()
+    page.press("f")
+    expect(page.root).to_have_class(re.compile(r"\bfull\b"))
+    page.at_rest()
+    assert page.root.evaluate(
+        "root => [root.scrollHeight - root.clientHeight, root.scrollWidth - root.clientWidth]"
+    ) == [0, 0]
+    facts = page.page.get_by_test_id("explorer-components-facts")
+    parts = [page.image, page.legend, page.status, linked.switch, linked.similarity, linked.components, facts]
+    boxes = [page.box(part) for part in [*parts, page.root.locator(".maps")]]
+    assert all(box["y"] + box["height"] <= tall and box["x"] + box["width"] <= wide for box in boxes)
+    assert min(page.box(part)["width"] for part in (page.image, linked.similarity, linked.components)) > wide / 9
+    upper, lower = page.box(page.legend), page.box(page.status)
+    assert upper["y"] + upper["height"] <= lower["y"], "one text lies over another"
+
+
+@pytest.mark.parametrize("viewport", [exhaustive({"width": 1280, "height": 800}), PHONE])
+def test_nothing_moves_while_pointing(explore, cat, viewport):
     page = explore(f"{CAT}&linked=on", viewport=viewport)
     linked = Linked(page).arrived(9)
-    left, right = (page.box(picture) for picture in (linked.similarity, linked.components))
-    assert left["y"] == right["y"]
-    assert left["x"] + left["width"] < right["x"]
+    if viewport is PHONE:
+        left, right = (page.box(picture) for picture in (linked.similarity, linked.components))
+        assert left["y"] == right["y"]
+        assert left["x"] + left["width"] < right["x"]
     assert_nothing_sticks_out(page.page)
     below = page.page.get_by_role("button", name="Image (PNG)")
     linked.move_to(linked.similarity, cat, 137)
@@ -179,15 +209,6 @@ def test_both_pictures_are_beside_each_other_and_nothing_moves_while_pointing(ex
     for token in (1, 16, 250):
         linked.move_to(linked.similarity, cat, token)
         assert page.box(below) == before
-
-
-def test_on_a_wide_window_all_is_seen_at_once(explore):
-    page = explore(f"{CAT}&linked=on", viewport={"width": 2560, "height": 1200})
-    linked = Linked(page).arrived(9)
-    overview, components = page.box(page.overview), page.box(linked.components)
-    assert components["x"] >= overview["x"] + overview["width"]
-    assert components["y"] + components["height"] < 1200
-    assert_nothing_sticks_out(page.page)
 
 
 @pytest.mark.parametrize(("kind", "grid"), [("pooled with prefix", (5, 3)), exhaustive("mean", (4, 6))])

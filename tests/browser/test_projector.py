@@ -225,6 +225,10 @@ def test_the_section_stays_while_the_page_runs_and_the_link_keeps_the_mode(proje
         exhaustive("attention", SHIPPED["digits"]),
         exhaustive("explore", SHIPPED["digits"]),
         exhaustive("", SHIPPED["dinov2-small"]),
+        *(
+            exhaustive(path, SHIPPED["digits"])
+            for path in ("tokens", "explain", "intervene", "lens", "compare", "teach")
+        ),
     ],
 )
 def test_type_is_large_enough_and_image_and_section_are_in_sight(path, parameters, project):

@@ -13,7 +13,7 @@ from .check import Check
 
 PACKAGE = Path(__file__).parents[2]
 PARTS = ("ui", "viz")  # folders of the package with such files
-EXPLORER = tuple(f"viz/explorer/{name}" for name in ("explorer.css", "explorer.html", "linked.css"))
+EXPLORER = tuple(f"viz/explorer/{name}" for name in ("explorer.css", "explorer.html", "linked.css", "screen.css"))
 OTHERS = ("viz/browser/theme.css", *EXPLORER)  # named by no component
 SUFFIXES = (".js", ".css", ".html")
 _IMPORT = re.compile(r'^\s*import\s[^"]*from "(\.\.?/[^"]+)";', re.MULTILINE)

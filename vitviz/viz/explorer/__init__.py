@@ -9,5 +9,5 @@ from pathlib import Path
 from ..browser import THEME, Markup
 
 FOLDER = Path(__file__).parent
-_STYLES = [(FOLDER / name).read_text("utf-8") for name in ("explorer.css", "linked.css")]
+_STYLES = [(FOLDER / name).read_text("utf-8") for name in ("explorer.css", "linked.css", "screen.css")]
 MARKUP = Markup((FOLDER / "explorer.html").read_text("utf-8"), THEME + "".join(_STYLES))

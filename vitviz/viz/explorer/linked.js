@@ -7,16 +7,16 @@ import { percent, tokenWords } from "./labels.js";
 import { LinkedPicture } from "./linked_picture.js";
 import { LayerTokens, similarities, summary } from "./tokens.js";
 
-const GAP = 24; // pixels between the columns of the explorer
-const LEAST = 180; // width in pixels of views beside the small maps
+const LEAST = 9.5; // width of views beside the small maps, in the size of the font
+const SLACK = 2; // by which they may be higher than the picture with its texts, likewise
 
 export class Linked {
   // `explorer`: an Explorer, whose style has the switch
   constructor(explorer) {
     Object.assign(this, { explorer, kept: new LayerTokens(), offered: false, views: null, drawn: null });
     this.input = element("input", { type: "checkbox" });
-    const words = "Linked views: similarity and components of tokens";
-    this.label = element("label", { className: "option linked", hidden: true }, {}, [this.input, words]);
+    const title = "Similarity and principal components of the tokens, under the same pointer";
+    this.label = element("label", { className: "option linked", hidden: true, title }, {}, [this.input, "Linked views of tokens"]);
     explorer.ref.status.after(this.label);
     explorer.listening.on(this.input, "change", () => explorer.changeStyle({ linked: this.input.checked }));
   }
@@ -42,11 +42,10 @@ export class Linked {
     this.input.checked = style.linked;
     if (isOn) this.views ??= this.build();
     if (!this.views) return;
-    if (this.views.hidden === isOn) {
-      this.views.hidden = !isOn;
-      this.place();
-    }
+    const isNew = this.views.hidden && isOn;
+    this.views.hidden = !isOn;
     if (isOn) this.drawViews();
+    if (isNew) this.place(); // when the texts are there
   }
 
   drawViews() {
@@ -56,6 +55,8 @@ export class Linked {
     if (state === this.drawn) return;
     this.drawn = state;
     for (const picture of [similarity, components]) picture.draw(explorer);
+    setText(similarity.about, `cosine similarity after layer ${layer + 1}`);
+    setText(components.about, `explained variance after layer ${layer + 1}`);
     const tokens = this.kept.get(layer);
     const values = tokens && similarities(tokens, token);
     const { top, mean } = values ? summary(values, token, data.prefix) : { top: -1, mean: "" };
@@ -74,13 +75,12 @@ export class Linked {
   }
 
   drawSimilarity({ table }, values, top, mean) {
-    const { explorer: { data }, layer, similarity } = this;
+    const { explorer: { data }, similarity } = this;
     const [rows, columns] = data.grid;
     const tones = Uint8Array.from(values.subarray(data.prefix), (value) => Math.round((value + 1) / 2 * 255));
     paint(similarity.colours, tones, table, columns, rows);
     similarity.mark(similarity.key, top, data);
     const others = data.prefix <= 2 ? data.prefix_marks : data.prefix_marks.slice(0, 1);
-    setText(similarity.about, `cosine similarity after layer ${layer + 1}`);
     setText(similarity.facts, [
       ...(top < 0 ? [] : [`most similar: ${tokenWords(data, top)}, ${decimals(values[top])}`]),
       ...others.map((mark, one) => `${mark} ${decimals(values[one])}`),
@@ -89,19 +89,15 @@ export class Linked {
   }
 
   drawComponents({ colours, explained }) {
-    const { components, explorer: { data }, layer } = this;
+    const { components, explorer: { data } } = this;
     components.fill(colours, data.grid);
     const [red, green, blue] = explained.map(percent);
-    setText(components.about, `explained variance after layer ${layer + 1}`);
     setText(components.facts, `red ${red} · green ${green} · blue ${blue}`);
   }
 
   drawNothing() {
     const { components, explorer: { data }, layer, similarity } = this;
-    for (const picture of [components, similarity]) {
-      picture.clear(data.grid);
-      setText(picture.about, `after layer ${layer + 1}`);
-    }
+    for (const picture of [components, similarity]) picture.clear(data.grid);
     const tokens = `the tokens after layer ${layer + 1}`;
     const isMissing = data.kept && !data.kept.includes(layer);
     setText(similarity.facts, isMissing ? `This file does not have ${tokens}.` : `Fetching ${tokens} …`);
@@ -123,18 +119,24 @@ export class Linked {
     return views;
   }
 
-  // Beside the small maps if there is enough space, so that all is seen at once, else below the picture.
+  // Beside the small maps, in one column or two, if all is seen at once there, else below the picture.
   place() {
-    const { columns, label, views } = this;
+    const { columns, explorer: { data, root }, label, views } = this;
     if (!views || views.hidden) return;
+    const { flexDirection, fontSize } = getComputedStyle(columns);
+    const size = [columns.clientWidth, innerHeight, fontSize, flexDirection, data.grid, data.layers, data.heads, root.classList.contains("full")];
+    if (this.placed === (this.placed = String(size))) return;
+    label.after(views);
+    if (flexDirection !== "row") return;
     const [left, right] = columns.children;
-    const isRow = getComputedStyle(columns).flexDirection === "row";
-    const free = columns.clientWidth - left.offsetWidth - right.offsetWidth - 2 * GAP;
-    const isBeside = isRow && free >= LEAST;
-    if (isBeside === (views.parentElement === columns)) return;
-    if (isBeside) right.after(views);
-    else label.after(views);
-    views.classList.toggle("beside", isBeside);
+    const least = LEAST * parseFloat(fontSize);
+    right.after(views);
+    for (const isTwo of [false, true]) {
+      views.classList.toggle("two", isTwo);
+      const isLow = views.offsetHeight <= Math.max(left.offsetHeight, right.offsetHeight) + SLACK * parseFloat(fontSize);
+      if (isLow && this.similarity.picture.offsetWidth >= least) return;
+    }
+    label.after(views);
   }
 }
 

@@ -21,7 +21,7 @@ export class LinkedPicture {
     this.about = element("span");
     const ends = ["−1", "1"].map((textContent) => element("span", { textContent }));
     const scale = bar ? [ends[0], element("span", { className: "middle" }, {}, [this.bar]), ends[1]] : [];
-    this.facts = element("p", { className: "facts" }, { "data-testid": `explorer-${name}-facts` });
+    this.facts = element("p", { className: bar ? "facts changing" : "facts" }, { "data-testid": `explorer-${name}-facts` });
     this.figure = element("figure", {}, { "data-testid": `explorer-${name}` }, [
       element("figcaption", { textContent: title }), this.picture, element("p", { className: "scale" }, {}, [...scale, this.about]), this.facts]);
   }
