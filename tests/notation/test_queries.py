@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis.extra.numpy import arrays
 
 from vitviz.errors import ArgumentError
-from vitviz.notation.queries import as_query, format_query, parse_query, places, rectangles, region_label
+from vitviz.notation.queries import as_query, central_token, format_query, parse_query, places, rectangles, region_label
 from vitviz.notation.view import View
 
 # The small trace: tokens CLS R1 R2 and 4 x 6 patches.
@@ -108,3 +108,12 @@ def test_a_region_is_fitted_and_unpinned_like_a_patch(small_trace):
     assert View(1, 0, (3, 4)).without_region() == View(1, 0)
     assert View(1, 0, 3).without_region() == View(1, 0, 3)
     assert View(1, 0, (3, 4)).pins_patches(3)
+
+
+@pytest.mark.parametrize(
+    ("query", "token"),
+    [(4, 4), (1, 1), ((3, 4, 5, 9, 10, 11, 15, 16, 17), 10), ((3, 8), 3), ((3, 4, 5, 9, 15), 4), ((3, 4, 6, 7, 8), 6)],
+)
+def test_one_token_stands_for_several(query, token, small_trace):
+    """Of an L and of two parts it is one of theirs, although their centre may lie outside."""
+    assert central_token(query, small_trace) == token

@@ -140,6 +140,7 @@ def file_calls(small, trace, safe, prepared):
         },
         "notation.queries": {
             "as_query": {"tokens": [5, 4]},
+            "central_token": {"query": (4, 5), "trace": trace},
             "format_query": {"query": (4, 5), "trace": trace},
             "parse_query": {"text": "1-1..2", "trace": trace},
             "places": {"query": (4, 5), "trace": trace},

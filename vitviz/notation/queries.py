@@ -133,6 +133,23 @@ def as_query(tokens: Sequence[int]) -> Query:
 
 
 @typed
+def central_token(query: Query, trace: Trace) -> int:
+    """Return the token that stands for a query where only one can be shown.
+
+    Of several patches, it is the one nearest to the mean of their places, of equal distances the first.
+
+    Raises:
+        IndexError: if an index is out of range.
+        ArgumentError: if several tokens are not all patches.
+    """
+    if not isinstance(query, tuple):
+        return checked_index(query, trace.token_count, "token")
+    at = np.argwhere(places(query, trace))
+    row, column = at[np.square(at - at.mean(axis=0)).sum(axis=1).argmin()]
+    return int(trace.prefix + row * trace.grid[1] + column)
+
+
+@typed
 def region_label(query: tuple[int, ...], trace: Trace) -> str:
     """Return the label of several patches: `"mean of patches (3 to 5, 4 to 9)"`; rows and columns count from 1.
 

@@ -53,6 +53,12 @@ def test_mutual_nearest_neighbours_choose_each_other(images):
     assert not len(found.mutual(1))
 
 
+def test_equal_images_match_in_all_places_at_the_threshold_1(images):
+    a, _ = images
+    for layer in range(a.layers):
+        assert len(vitviz.match(a, a, layer).mutual(1)) == a.grid[0] * a.grid[1]
+
+
 def test_a_small_case_by_hand():
     a = np.array([[1, 0], [0, 1], [-1, 0]], np.float32)
     b = np.array([[0.8, 0.6], [0, 1]], np.float32)

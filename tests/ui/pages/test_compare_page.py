@@ -77,6 +77,13 @@ def test_a_link_holds_everything_and_survives_a_page_change():
     assert parameters.items() <= query(app).items()
 
 
+def test_a_region_is_followed_at_its_centre():
+    app = page(image="cat", mode="images", query="4..6-5..9")
+    fine(app)
+    assert not app.warning
+    assert query(app)["query"] == "5-7"
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [

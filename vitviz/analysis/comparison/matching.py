@@ -14,6 +14,7 @@ from ...trace.trace import Trace
 from ..tokens import directions
 
 ROWS_AT_ONCE = 1024  # patches of A whose similarities are in memory together
+ROUNDING = 1e-5  # of cosine similarities of float32 vectors
 
 
 @brief
@@ -55,7 +56,7 @@ class Matches:
         """Return the mutual nearest neighbours: pairs of patches that are each other's best match.
 
         Args:
-            threshold: smallest cosine similarity of a pair, from -1 to 1.
+            threshold: smallest cosine similarity of a pair, from -1 to 1; 1 finds equal directions, up to rounding.
 
         Returns:
             Patches of A and of B, int [pair, 2], in order of decreasing similarity.
@@ -65,7 +66,7 @@ class Matches:
         """
         threshold = number(threshold, -1, 1, "The threshold")
         a = np.arange(len(self.best))
-        a = a[(self.best_back[self.best] == a) & (self.similarity >= threshold)]
+        a = a[(self.best_back[self.best] == a) & (self.similarity >= threshold - ROUNDING)]
         a = a[np.argsort(-self.similarity[a], kind="stable")]
         return np.stack([a, self.best[a]], axis=1)
 

@@ -2,6 +2,8 @@
 
 import { AttentionData } from "../../../viz/explorer/attention.js";
 
+const AS_SHOWN = 0.0005; // similarities are printed with three decimals, and a pair of "1.000" is one from 1 on
+
 export const other = (side) => (side === "a" ? "b" : "a");
 
 export class Pairs {
@@ -75,7 +77,7 @@ export class Pairs {
   // mutual nearest neighbours from a similarity on: [patch of A, patch of B, similarity]
   pairsFrom(threshold) {
     const found = [];
-    for (let i = 0; i < this.pairs.length && this.pairs[i + 2] >= threshold; i += 3) {
+    for (let i = 0; i < this.pairs.length && this.pairs[i + 2] >= threshold - AS_SHOWN; i += 3) {
       found.push([this.pairs[i], this.pairs[i + 1], this.pairs[i + 2]]);
     }
     return found;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ....notation.queries import central_token
 from ....notation.view import View
 from ....trace.trace import Trace
 from ...app import state
@@ -13,7 +14,8 @@ from .sections import Patch, patch_number
 
 PATCH = Setting("patch")  # row and column of the patch followed last, from 0
 PREFIX_TOKEN = Setting("prefix_token")  # index of the prefix token followed instead of the patch; None: the patch
-PIN_SEEN = Setting("pin_seen")  # the explorer's pinned token that was adopted last
+PIN_SEEN = Setting("pin_seen")  # the explorer's pinned token or region that was adopted last
+_PINNED = replace(VIEW, has_regions=True)
 
 
 def followed_token(trace: Trace) -> int:
@@ -26,14 +28,15 @@ def followed_token(trace: Trace) -> int:
 
 
 def followed_patch(trace: Trace) -> Patch:
-    """Return the patch followed last if it is on this grid, else the middle one."""
-    pinned = VIEW.of(trace).query
+    """Return the patch followed last if it is on this grid, else the middle one; of a region, its central patch."""
+    pinned = _PINNED.of(trace).query
     if pinned is not None and pinned != PIN_SEEN.get():
-        if pinned < trace.prefix:
-            PREFIX_TOKEN.set(pinned)
+        token = central_token(pinned, trace) if isinstance(pinned, tuple) else pinned
+        if token < trace.prefix:
+            PREFIX_TOKEN.set(token)
         else:
             PREFIX_TOKEN.reset()
-            PATCH.set(divmod(pinned - trace.prefix, trace.grid[1]))
+            PATCH.set(divmod(token - trace.prefix, trace.grid[1]))
     PIN_SEEN.set(pinned)
     rows, columns = trace.grid
     patch = PATCH.get()
