@@ -16,6 +16,7 @@ from vitviz.notation.view import View
     ("text", "query"),
     [
         ("cls", 0),
+        ("CLS", 0),
         ("reg2", 2),
         ("1-1", 3),
         ("1-1..2", (3, 4)),

@@ -78,7 +78,8 @@ def parse_class(text: str, count: int) -> int:
 
 @typed
 def parse_token(text: str, trace: Trace) -> int:
-    """Parse a token and return its index, prefix tokens first."""
+    """Parse a token and return its index, prefix tokens first. Capital letters are the same as small ones."""
+    text = text.lower()
     tokens = {format_token(token, trace): token for token in range(trace.token_count)}
     if text not in tokens:
         rows, columns = trace.grid
