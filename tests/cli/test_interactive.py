@@ -1,5 +1,6 @@
 """`vitviz attention --interactive`: the explorer of each image in a file."""
 
+import json
 import re
 
 import pytest
@@ -40,6 +41,17 @@ def test_the_view_and_the_layers_are_those_typed(vit, tmp_path):
     assert '"kept": [0, 2, 4]' in state
 
 
+def test_a_file_with_linked_views_has_the_tokens_and_opens_with_them(vit, tmp_path):
+    files = tmp_path / "plain.html", tmp_path / "linked.html"
+    for file, option in zip(files, ((), ("--linked",)), strict=True):
+        assert vit("attention", FOUR, *DIGITS, *option, "-o", str(file)).exit_code == 0
+    plain, linked = (file.read_text("utf-8") for file in files)
+    before, after = (json.loads(state_of(page)) for page in (plain, linked))
+    assert (before["style"]["linked"], after["style"]["linked"]) == (False, True)
+    assert (before["token_source"] is None, after["token_source"] is None) == (True, False)
+    assert len(after["parts"]) == len(before["parts"]) + 6  # layers
+
+
 def test_several_images_become_files_of_a_folder(vit, written):
     assert vit("attention", FOUR, EIGHT, *DIGITS).exit_code == 0
     assert list(written()) == ["digit-4-digits-explorer.html", "digit-8-digits-explorer.html"]
@@ -67,6 +79,7 @@ def test_a_file_is_replaced_by_the_explorer_of_its_image_only(vit, tmp_path):
         (FOUR, *DIGITS, "--layers", "7"),
         (FOUR, *DIGITS, "--layers", ""),
         (FOUR, "-m", "digits", "--layers", "2"),
+        (FOUR, "-m", "digits", "--linked"),
     ],
 )
 def test_what_does_not_go_together_is_refused(vit, options):

@@ -26,6 +26,7 @@ from .arguments import (
     Json,
     Layers,
     LinearHead,
+    Linked,
     Mean,
     Model,
     NumHeads,
@@ -109,6 +110,7 @@ def attention(
     ] = Scale.relative,
     interactive: Interactive = False,
     layers: Layers = None,
+    linked: Linked = False,
     size: Size = None,
     fit: FitOption = None,
     formats: Formats = None,
@@ -128,10 +130,9 @@ def attention(
     """Attention map of a token."""
     from .attention import Attention
 
-    analysis = Attention(layer, head, query, "to" if to else "from", scale.value)
     _run(
         "attention",
-        analysis,
+        Attention(layer, head, query, "to" if to else "from", scale.value),
         images,
         model,
         (linear_head, arch, classes, num_heads, prefix, arch_kwargs, mean, std, interpolation, crop_pct),
@@ -139,8 +140,7 @@ def attention(
         size,
         fit,
         as_json,
-        interactive,
-        layers,
+        (interactive, layers, linked),
     )
 
 

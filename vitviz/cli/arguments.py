@@ -142,6 +142,14 @@ Layers = Annotated[
         show_default=False,
     ),
 ]
+Linked = Annotated[
+    bool,
+    typer.Option(
+        "--linked",
+        help="For --interactive: include the tokens of these layers, and open with linked views, their similarity and "
+        "principal components. At 224 pixels, this adds half of the size.",
+    ),
+]
 Size = Annotated[
     str | None,
     typer.Option(

@@ -12,7 +12,16 @@ MORE = ("arch_kwargs", "mean", "std", "interpolation", "crop_pct")  # checkpoint
 
 
 def run(
-    command: str, analysis, images, model, options, writes, size, fit, as_json: bool, interactive=False, layers=None
+    command: str,
+    analysis,
+    images,
+    model,
+    options,
+    writes,
+    size,
+    fit,
+    as_json: bool,
+    explorer=(False, None, False),
 ) -> None:
     """Run a command that analyses images one by one, and exit."""
     from .run import Task
@@ -22,12 +31,14 @@ def run(
     default = Format.html if out.suffix == ".html" and not out.is_dir() else Format.png
     kinds = tuple(dict.fromkeys(kind.value for kind in formats or [default]))
     task = Task(command, images, model, _options(*options), out, kinds, size, fit and fit.value, as_json, width, skip)
+    interactive, layers, linked = explorer
     if interactive:
         from .interactive import run as run_interactive
 
-        raise typer.Exit(run_interactive(replace(task, formats=formats or ["html"]), analysis, layers))
-    if layers is not None:
-        raise typer.BadParameter("it applies to --interactive only", param_hint="--layers")
+        raise typer.Exit(run_interactive(replace(task, formats=formats or ["html"]), analysis, layers, linked))
+    for option, is_given in (("--layers", layers is not None), ("--linked", linked)):
+        if is_given:
+            raise typer.BadParameter("it applies to --interactive only", param_hint=option)
     raise typer.Exit(run_task(task, analysis))
 
 

@@ -15,7 +15,9 @@ from ..notation.view import View
 from ..trace.atomic_write import write_atomically
 from ..trace.trace import Trace
 from ..trace.vision_transformer import VisionTransformer
+from ..viz.colour import Style
 from ..viz.explorer.contents import Shown, kept_layers
+from ..viz.explorer.linked import layers_with_tokens, token_parts
 from ..viz.explorer.payload import as_jpeg
 from ..viz.explorer.standalone import page
 from ..viz.provenance import of_model
@@ -35,7 +37,7 @@ _ORIGIN = re.compile(rb'^<meta name="vitviz-image" content="([0-9a-f]*)">$', re.
 _HEAD = 4096  # bytes at the start of a page, with its origin
 
 
-def run(task: Task, analysis: Attention, layers: str | None) -> int:
+def run(task: Task, analysis: Attention, layers: str | None, linked: bool = False) -> int:
     """Write the explorer of every image, and print the names of the files.
 
     Args:
@@ -43,6 +45,7 @@ def run(task: Task, analysis: Attention, layers: str | None) -> int:
         analysis: view with which the explorer opens; if nothing but direction and scale is chosen, it is a telling one.
         layers: layers that follow the pointer, such as `"9,12"` or `"all"`, as typed; None for all layers of a small
             input, and else the layer of the view.
+        linked: whether the files contain the tokens of these layers, and open with linked views.
 
     Returns:
         Exit code, as for the other commands.
@@ -55,7 +58,7 @@ def run(task: Task, analysis: Attention, layers: str | None) -> int:
         model = task.options.load(task.model, task.fit)
         check_patches(task.size, model.config)
         analysis.check(model)
-        process = _Process(task, analysis, model, _parse_layers(layers, model.config), items)
+        process = _Process(task, analysis, model, _parse_layers(layers, model.config), linked, items)
         ending.console = process.console
         with process.console:
             failed = sum(not ok for ok in process.console.track(items, process))
@@ -90,9 +93,10 @@ class _Process:
         analysis: Attention,
         model: VisionTransformer,
         layers: Sequence[int] | None,
+        linked: bool,
         items: Sequence[Item],
     ):
-        self.task, self.analysis, self.model, self.layers = task, analysis, model, layers
+        self.task, self.analysis, self.model, self.layers, self.linked = task, analysis, model, layers, linked
         self.console = Console(task.as_json, len(items), of_model(model))
         is_file = task.out.suffix == ".html" and not task.out.is_dir()
         self.folder = task.out.parent if is_file else task.out
@@ -117,7 +121,9 @@ class _Process:
             analysis, view = self._opened(image.trace)
             result = analysis.run(image)
             picture = Shown(item.path.name, as_jpeg(image.picture))
-            text = page(image.trace, view, kept_layers(image.trace, view, self.layers), picture, origin=place)
+            kept, style = kept_layers(image.trace, view, self.layers), Style(linked=self.linked)
+            tokens = token_parts(image.trace, layers_with_tokens(image.trace, view, kept)) if self.linked else ()
+            text = page(image.trace, view, kept, picture, style=style, origin=place, tokens=tokens)
         except (VitvizError, OSError) as error:
             problem = str(error) if isinstance(error, VitvizError) else f"{error.strerror or error}."
             self.console.problem(item.path, problem)
