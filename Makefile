@@ -9,6 +9,8 @@ HOST   = 127.0.0.1
 PORT   =
 WORKERS ?= 4
 MINUTES ?= 5
+# Where it is set, as in images of containers, each of the many programs that tests start would compile torch again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-fast test-all fuzz lint format bench bench-peers load docs screenshots digits lock audit clean

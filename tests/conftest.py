@@ -2,6 +2,7 @@
 
 import gc
 import os
+from functools import cache as kept
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # before anything imports huggingface_hub: no test needs a network
 os.environ["OMP_NUM_THREADS"] = "1"  # here and in the apps that tests start: several run at once, and wait for no core
@@ -10,6 +11,7 @@ import pytest
 import timm
 import torch
 from safetensors.torch import load_file
+from streamlit.components.v2 import manifest_scanner
 
 import vitviz
 from tests.support.checkpoints import original  # noqa: F401 - a fixture
@@ -37,6 +39,14 @@ def pytest_collection_finish():
     """Take what stays for good, such as all modules, out of what the garbage collector looks through."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _installed_components_are_looked_up_once():
+    """Streamlit's AppTest reads what every installed package says about itself, again for each app."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(manifest_scanner, "scan_component_manifests", kept(manifest_scanner.scan_component_manifests))
+        yield
 
 
 @pytest.fixture(scope="session")

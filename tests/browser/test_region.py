@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
+import vitviz
 from tests.browser.explorer_page import ExplorerPage
 from tests.browser.layout import downloaded, go_to
 from tests.browser.test_phone import PHONE
 from vitviz.analysis.regions import region_attention
 from vitviz.notation.view import View
+from vitviz.ui.app import state
 
-LINK = "image=cat&layer=12&head=1"
+LINK = "model=digits&image=digit-4&layer=6&head=1"  # whose heads are soon ranked; the file is of the large model
 
 
 class Drawn(ExplorerPage):
@@ -62,74 +64,80 @@ def block(trace, rows, columns):
     return [trace.prefix + row * trace.grid[1] + column for row in range(*rows) for column in range(*columns)]
 
 
+@pytest.fixture(scope="module")
+def digit():
+    """The trace of the sample "digit-4", as the app computes it."""
+    return vitviz.load("digits").trace(state.samples()["digit-4"])
+
+
 @pytest.fixture
 def drawn(explore):
     return lambda parameters=LINK, **options: Drawn(explore(parameters, **options).page)
 
 
-def test_a_rectangle_ranks_the_heads_and_is_the_query(drawn, cat, explore):
+def test_a_rectangle_ranks_the_heads_and_is_the_query(drawn, digit, explore):
     page = drawn()
     place = page.box(page.image)
     page.tool("Rectangle")
-    page.drag(cat, (6, 4), (3, 8))
-    tokens = block(cat, (3, 7), (4, 9))
+    page.drag(digit, (6, 4), (3, 7))
+    tokens = block(digit, (3, 7), (4, 8))
     page.has_region(tokens)
-    assert page.shown == View(11, 0, tuple(tokens))
-    page.shows_what_the_library_says(cat)
+    assert page.shown == View(5, 0, tuple(tokens))
+    page.shows_what_the_library_says(digit)
     assert page.box(page.image) == place, "the explorer moves"
     for relation in ("within", "into", "out"):
         page.ranking.get_by_role("combobox").select_option(relation)
-        page.ranks_as_the_library_does(cat, tokens, relation)
+        page.ranks_as_the_library_does(digit, tokens, relation)
     best = page.data("best").split()[0].split(",")
     page.named.first.click()
     expect(page.root).to_have_attribute("data-layer", best[0])
     expect(page.root).to_have_attribute("data-head", best[1])
-    page.page.wait_for_url("**query=4..7-5..9*")
+    page.page.wait_for_url("**query=4..7-5..8*")
     view = View(int(best[0]), int(best[1]), tuple(tokens))
-    page.panels_show(cat, view)
+    page.panels_show(digit, view)
     saved = np.load(downloaded(page.page, "Numbers (NPZ)").path())
-    np.testing.assert_allclose(saved["weights"], view.weights(cat), rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(saved["weights"], view.weights(digit), rtol=1e-4, atol=1e-6)
     again = Drawn(explore(page.page.url.partition("?")[2]).page)
     again.has_region(tokens)
-    again.ranks_as_the_library_does(cat, tokens, "within")
+    again.ranks_as_the_library_does(digit, tokens, "within")
 
 
-def test_keys_draw_a_rectangle_and_clear_it(drawn, cat):
+def test_keys_draw_a_rectangle_and_clear_it(drawn, digit):
     page = drawn(f"{LINK}&query=5-5")
     page.image.focus()
     page.press("Shift+ArrowRight Shift+ArrowRight Shift+ArrowDown")
-    tokens = block(cat, (4, 6), (4, 7))
+    tokens = block(digit, (4, 6), (4, 7))
     page.has_region(tokens)
-    page.ranks_as_the_library_does(cat, tokens, "within")
+    page.ranks_as_the_library_does(digit, tokens, "within")
     page.press("Shift+ArrowUp Shift+ArrowUp Shift+ArrowLeft")
-    page.has_region(block(cat, (3, 5), (4, 6)))
+    page.has_region(block(digit, (3, 5), (4, 6)))
     page.press("Escape")
     expect(page.root).to_have_attribute("data-pinned", "")
     expect(page.ranking).to_be_hidden()
 
 
-def test_a_brush_adds_patches_and_erases_them(drawn, cat):
+def test_a_brush_adds_patches_and_erases_them(drawn, digit):
     page = drawn()
     page.tool("Brush")
-    page.drag(cat, (2, 2), (2, 6))
-    page.has_region(block(cat, (2, 3), (2, 7)))
-    page.drag(cat, (3, 2), (3, 4))
-    page.has_region([*block(cat, (2, 3), (2, 7)), *block(cat, (3, 4), (2, 5))])
-    page.drag(cat, (2, 4), (2, 7))
-    tokens = [*block(cat, (2, 3), (2, 4)), *block(cat, (3, 4), (2, 5))]
+    page.drag(digit, (2, 2), (2, 6))
+    page.has_region(block(digit, (2, 3), (2, 7)))
+    page.drag(digit, (3, 2), (3, 4))
+    page.has_region([*block(digit, (2, 3), (2, 7)), *block(digit, (3, 4), (2, 5))])
+    page.drag(digit, (2, 4), (2, 7))
+    tokens = [*block(digit, (2, 3), (2, 4)), *block(digit, (3, 4), (2, 5))]
     page.has_region(tokens)
-    page.ranks_as_the_library_does(cat, tokens, "within")
+    page.ranks_as_the_library_does(digit, tokens, "within")
     page.ranking.get_by_role("button", name="Clear").click()
     expect(page.root).to_have_attribute("data-pinned", "")
     page.tool("Brush")
-    page.click(cat, 40)  # a click pins a patch again
+    page.click(digit, 40)  # a click pins a patch again
 
 
-def test_a_finger_draws_on_a_phone(drawn, cat):
+def test_a_finger_draws_on_a_phone(drawn, digit):
     page = drawn(**PHONE)
     page.tool("Rectangle")
     box = page.box(page.image)
-    side = box["width"] / 16
+    side = box["width"] / digit.grid[1]
     client = page.page.context.new_cdp_session(page.page)
 
     def touch(kind, *place):
@@ -140,8 +148,8 @@ def test_a_finger_draws_on_a_phone(drawn, cat):
     for row in range(3, 7):
         touch("touchMove", (row, 4))
     touch("touchEnd")
-    page.has_region(block(cat, (2, 7), (2, 5)))
-    page.ranks_as_the_library_does(cat, block(cat, (2, 7), (2, 5)), "within")
+    page.has_region(block(digit, (2, 7), (2, 5)))
+    page.ranks_as_the_library_does(digit, block(digit, (2, 7), (2, 5)), "within")
 
 
 def test_a_file_ranks_the_heads_without_the_app(new_page, tmp_path, trace):
@@ -161,13 +169,13 @@ def test_a_file_ranks_the_heads_without_the_app(new_page, tmp_path, trace):
     expect(explorer.named).to_have_count(0)  # there is no outside
 
 
-def test_other_pages_show_no_region(app, new_page, cat):
+def test_other_pages_show_no_region(app, new_page, digit):
     page = new_page()
-    page.goto(f"{app}/explore?{LINK}&query=4..7-5..9")
+    page.goto(f"{app}/explore?{LINK}&query=4..7-5..8")
     explorer = Drawn(page).ready()
-    explorer.has_region(block(cat, (3, 7), (4, 9)))
+    explorer.has_region(block(digit, (3, 7), (4, 8)))
     go_to(page, "Attention")
     page.wait_for_url("**/attention?*")
     expect(page).not_to_have_url(re.compile(r"query=4\.\."))
     go_to(page, "Explore")
-    Drawn(page).has_region(block(cat, (3, 7), (4, 9)))
+    Drawn(page).has_region(block(digit, (3, 7), (4, 8)))

@@ -1,6 +1,7 @@
 """Layers of the package: imports go downwards only, in no circle, not even for types or inside of functions."""
 
 import ast
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from itertools import permutations
 from pathlib import Path
@@ -56,7 +57,9 @@ def imported(name: str, path: Path) -> set[str]:
     return found
 
 
-IMPORTS = {name: imported(name, path) for name, path in MODULES.items()}
+@cache
+def imports() -> dict[str, set[str]]:
+    return {name: imported(name, path) for name, path in MODULES.items()}
 
 
 def folder_of(name: str) -> str:
@@ -67,14 +70,14 @@ def folder_of(name: str) -> str:
 def test_nothing_imports_from_above_or_beside(lower, upper):
     wrong = {
         name: names
-        for name, others in IMPORTS.items()
+        for name, others in imports().items()
         if folder_of(name) == lower and (names := {other for other in others if folder_of(other) == upper})
     }
     assert not wrong
 
 
 def test_imports_go_in_no_circle():
-    below = {name: others - {"vitviz"} for name, others in IMPORTS.items() if name != "vitviz"}
+    below = {name: others - {"vitviz"} for name, others in imports().items() if name != "vitviz"}
     # A package is imported with each of its modules, which says nothing about who needs whom.
     below = {name: {other for other in others if not name.startswith(f"{other}.")} for name, others in below.items()}
     try:

@@ -31,16 +31,21 @@ def typed(function: _Function) -> _Function:
     Raises:
         ArgumentError: if an argument is of another type; the message names the argument.
     """
-    call_signature = signature(function)
-    plain = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
-    own = {name for name, parameter in call_signature.parameters.items() if parameter.kind in plain}
+    parameters = signature(function).parameters.items()
+    by_position = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
+    positional = [name for name, parameter in parameters if parameter.kind in by_position]
+    own = {*positional, *(name for name, parameter in parameters if parameter.kind is Parameter.KEYWORD_ONLY)}
 
     @wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
-        for name, value in call_signature.bind(*args, **kwargs).arguments.items():
-            if name in own and (kind := _kinds(unwrap(function)).get(name)) is not None:
+        kinds = _kinds(unwrapped)
+        # `Signature.bind` would take longer than many of the functions; what it refuses, the call refuses as well
+        for name, value in (*zip(positional, args, strict=False), *kwargs.items()):
+            if name in own and (kind := kinds.get(name)) is not None:
                 of_kind(value, kind, name)
         return function(*args, **kwargs)
+
+    unwrapped = unwrap(function)
 
     return call
 
@@ -223,6 +228,10 @@ def _kinds(function: Callable) -> dict[str, Any]:
 
 
 def _fits(value: object, kind: Any) -> bool:
+    if kind is int:
+        return is_whole(value)
+    if kind is float:
+        return is_number(value)
     origin, inner = get_origin(kind), get_args(kind)
     if origin in (Union, UnionType):
         return any(_fits(value, one) for one in inner)
@@ -230,10 +239,6 @@ def _fits(value: object, kind: Any) -> bool:
         return any(type(value) is type(one) and value == one for one in inner)
     if kind in (Any, object) or kind is np.ndarray or isinstance(kind, TypeVar):
         return True
-    if kind is int:
-        return is_whole(value)
-    if kind is float:
-        return is_number(value)
     if kind is bool:
         return isinstance(value, bool | np.bool_)
     if origin is tuple and inner and Ellipsis not in inner:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 import numpy as np
@@ -97,6 +98,7 @@ def convolutions(count: int, patch: int = 1) -> ReceptiveField:
 
 
 @typed
+@cache
 def resnet50(stride_in: Literal["first", "middle"] = "first") -> tuple[ReceptiveField, ...]:
     """Return the receptive fields of ResNet-50 after its stem and each of its 16 blocks.
 

@@ -12,13 +12,13 @@ from vitviz.analysis.scan.plan import plan_scan
 from vitviz.analysis.scan.ray_engine import ray_engine, resources_of
 
 pytestmark = pytest.mark.slow
-ray = pytest.importorskip("ray")
 
 COUNT, SIZE, ACTORS = 100, 4, 2
 
 
 @pytest.fixture(scope="module")
 def cluster():
+    ray = pytest.importorskip("ray")  # here, because each process that runs tests imports this module
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     ray.init(num_cpus=ACTORS, include_dashboard=False, log_to_driver=False, object_store_memory=100_000_000)
     yield
