@@ -178,6 +178,7 @@ def test_full_screen_shows_all_without_scrolling(explore, size, projector, query
     link = f"image=cat&layer=10&head=3&query={query}&linked=on" + "&projector=1" * projector
     page = explore(link, viewport={"width": wide, "height": tall})
     linked = Linked(page).arrived(9)
+    before = page.box(page.image)
     page.image.focus()
     page.press("f")
     expect(page.root).to_have_class(re.compile(r"\bfull\b"))
@@ -192,6 +193,9 @@ def test_full_screen_shows_all_without_scrolling(explore, size, projector, query
     assert min(page.box(part)["width"] for part in (page.image, linked.similarity, linked.components)) > wide / 9
     upper, lower = page.box(page.legend), page.box(page.status)
     assert upper["y"] + upper["height"] <= lower["y"], "one text lies over another"
+    page.press("f")
+    expect(page.root).not_to_have_class(re.compile(r"\bfull\b"))
+    eventually(page.page, lambda: page.box(page.image)["width"] == before["width"])
 
 
 @pytest.mark.parametrize("viewport", [exhaustive({"width": 1280, "height": 800}), PHONE])

@@ -75,7 +75,7 @@ def drawn(explore):
     return lambda parameters=LINK, **options: Drawn(explore(parameters, **options).page)
 
 
-def test_a_rectangle_ranks_the_heads_and_is_the_query(drawn, digit, explore):
+def test_a_rectangle_ranks_the_heads_and_is_the_query(drawn, digit, explore, tmp_path):
     page = drawn()
     place = page.box(page.image)
     page.tool("Rectangle")
@@ -97,9 +97,14 @@ def test_a_rectangle_ranks_the_heads_and_is_the_query(drawn, digit, explore):
     page.panels_show(digit, view)
     saved = np.load(downloaded(page.page, "Numbers (NPZ)").path())
     np.testing.assert_allclose(saved["weights"], view.weights(digit), rtol=1e-4, atol=1e-6)
+    page.page.wait_for_url("**relation=out*")
+    downloaded(page.page, "Explorer (HTML)").save_as(tmp_path / "it.html")
     again = Drawn(explore(page.page.url.partition("?")[2]).page)
     again.has_region(tokens)
-    again.ranks_as_the_library_does(digit, tokens, "within")
+    again.ranks_as_the_library_does(digit, tokens, "out")
+    again.page.goto((tmp_path / "it.html").as_uri())
+    again.has_region(tokens)
+    again.ranks_as_the_library_does(digit, tokens, "out")
 
 
 def test_keys_draw_a_rectangle_and_clear_it(drawn, digit):
@@ -117,9 +122,9 @@ def test_keys_draw_a_rectangle_and_clear_it(drawn, digit):
 
 
 def test_a_brush_adds_patches_and_erases_them(drawn, digit):
-    page = drawn()
+    page = drawn(f"{LINK}&query=7-7")
     page.tool("Brush")
-    page.drag(digit, (2, 2), (2, 6))
+    page.drag(digit, (2, 2), (2, 6))  # a pinned patch is not part of it
     page.has_region(block(digit, (2, 3), (2, 7)))
     page.drag(digit, (3, 2), (3, 4))
     page.has_region([*block(digit, (2, 3), (2, 7)), *block(digit, (3, 4), (2, 5))])
@@ -129,6 +134,10 @@ def test_a_brush_adds_patches_and_erases_them(drawn, digit):
     page.ranks_as_the_library_does(digit, tokens, "within")
     page.ranking.get_by_role("button", name="Clear").click()
     expect(page.root).to_have_attribute("data-pinned", "")
+    for place in ((1, 1), (5, 5)):
+        page.drag(digit, place)
+    page.has_region([block(digit, (row, row + 1), (row, row + 1))[0] for row in (1, 5)])
+    page.ranking.get_by_role("button", name="Clear").click()
     page.tool("Brush")
     page.click(digit, 40)  # a click pins a patch again
 

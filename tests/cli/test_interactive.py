@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+import vitviz
 from tests.support.command_line import CAT, EIGHT, FOUR, objects, only_line
 from vitviz.analysis.default_view import default_view
 from vitviz.notation.marks import format_token
@@ -50,6 +51,17 @@ def test_a_file_with_linked_views_has_the_tokens_and_opens_with_them(vit, tmp_pa
     assert (before["style"]["linked"], after["style"]["linked"]) == (False, True)
     assert (before["token_source"] is None, after["token_source"] is None) == (True, False)
     assert len(after["parts"]) == len(before["parts"]) + 6  # layers
+
+
+def test_the_layers_typed_are_those_of_the_file(vit, tmp_path):
+    opened = default_view(vitviz.load("digits").trace(FOUR)).layer
+    others = [layer for layer in range(6) if layer != opened][:2]
+    file = tmp_path / "four.html"
+    result = vit("attention", FOUR, *DIGITS, "--layers", ",".join(str(layer + 1) for layer in others), "-o", str(file))
+    assert result.exit_code == 0, result.stderr
+    state = json.loads(state_of(file.read_text("utf-8")))
+    assert state["kept"] == others
+    assert state["view"]["layer"] in others
 
 
 def test_several_images_become_files_of_a_folder(vit, written):

@@ -34,6 +34,7 @@ LIKELY = {
     "smooth": ("on",),
     "marks": ("on",),
     "linked": ("on",),
+    "relation": ("within", "into", "out"),
     "section": ("Norms", "Places", "flattening", "scores", "summary"),
     "target": ("3", "4-2", "cat", "rocket,flower"),
     "target2": ("0", "1-0", "coffee"),

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from ..analysis.default_view import default_view
 from ..errors import VitvizError
 from ..model.config import ViTConfig
 from ..notation import marks
@@ -16,7 +15,7 @@ from ..trace.atomic_write import write_atomically
 from ..trace.trace import Trace
 from ..trace.vision_transformer import VisionTransformer
 from ..viz.colour import Style
-from ..viz.explorer.contents import Shown, kept_layers
+from ..viz.explorer.contents import Shown, first_view, kept_layers
 from ..viz.explorer.linked import layers_with_tokens, token_parts
 from ..viz.explorer.payload import as_jpeg
 from ..viz.explorer.standalone import page
@@ -137,7 +136,7 @@ class _Process:
         chosen = self.analysis
         if chosen != Attention(None, marks.MEAN, None, chosen.direction, chosen.scale):
             return chosen, chosen.view(trace)
-        view = replace(default_view(trace), direction=chosen.direction, scale=chosen.scale)
+        view = replace(first_view(trace, layers=self.layers), direction=chosen.direction, scale=chosen.scale)
         typed = Attention(
             marks.format_layer(view.layer, trace.config),
             marks.format_head(view.head),

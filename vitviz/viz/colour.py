@@ -8,8 +8,9 @@ from functools import cache
 import numpy as np
 from PIL import Image
 
+from ..analysis.regions import RELATIONS, Relation
 from ..errors import ArgumentError
-from ..errors.arguments import array, at_least, number, of_kind, typed, whole, with_fields_of
+from ..errors.arguments import array, at_least, number, of_kind, one_of, typed, whole, with_fields_of
 from ..notation.marks import percent
 from ..notation.view import Scale
 
@@ -35,18 +36,21 @@ class Style:
         smooth: True to interpolate the overlay's colours between patches, see `overlay`.
         marks: True to mark the strongest patch of small maps.
         linked: True to show similarity and principal components of the tokens beside the attention.
+        relation: attention by which heads are ranked for a region, see `vitviz.analysis.regions.region_attention`.
     """
 
     opacity: int = round(100 * OPACITY)
     smooth: bool = False
     marks: bool = False
     linked: bool = False
+    relation: Relation = "within"
 
     def __post_init__(self) -> None:
         whole(self.opacity, 0, 100, "The opacity in percent")
         of_kind(self.smooth, bool, "smooth")
         of_kind(self.marks, bool, "marks")
         of_kind(self.linked, bool, "linked")
+        one_of(self.relation, RELATIONS, "relation")
 
     @classmethod
     def read(cls, data: object) -> Style:

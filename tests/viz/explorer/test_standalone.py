@@ -84,6 +84,12 @@ def test_size_at_224_pixels(trace, photo, saved):
     assert len(saved(trace, image=photo).encode()) <= 5_500_000
 
 
+def test_size_at_224_pixels_of_an_image_that_cannot_be_compressed(model, saved):
+    noise = np.random.default_rng(0).integers(0, 256, (900, 1200, 3), dtype=np.uint8)
+    image = Image.fromarray(noise)
+    assert len(saved(model.trace(image), image=image).encode()) <= 5_500_000
+
+
 def test_size_follows_the_layers(trace, saved):
     one, two, every = (len(saved(trace, layers=layers)) for layers in ([11], [3, 11], None))
     assert one < two < every

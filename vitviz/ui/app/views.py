@@ -8,6 +8,7 @@ from typing import Any
 
 import streamlit as st
 
+from ...analysis.regions import RELATIONS
 from ...notation.marks import (
     format_head,
     format_layer,
@@ -24,8 +25,8 @@ from . import state
 from .settings import Setting, read
 
 NAMES_OF_VIEW = ("layer", "head", "query", "direction", "scale")
-NAMES_OF_STYLE = ("overlay", "smooth", "marks", "linked")
-_SWITCHES = NAMES_OF_STYLE[1:]
+_SWITCHES = ("smooth", "marks", "linked")
+NAMES_OF_STYLE = ("overlay", *_SWITCHES, "relation")
 ON = "on"
 
 _VIEW, _PLACES = "view", "places"  # keys in the session: current view, and the places of the trace that it belongs to
@@ -180,7 +181,8 @@ def view_parameters(view: View, trace: Trace) -> dict[str, str]:
 
 def read_style(parameters: Mapping[str, str]) -> tuple[Style, list[str]]:
     """Parse the style in a link. Return it, and a notice for each invalid parameter."""
-    values, notices = read({"overlay": _percent, **dict.fromkeys(_SWITCHES, _switch)}, parameters)
+    parsers = {"overlay": _percent, **dict.fromkeys(_SWITCHES, _switch), "relation": one_of(RELATIONS)}
+    values, notices = read(parsers, parameters)
     opacity = {"opacity": values.pop("overlay")} if "overlay" in values else {}
     return Style(**opacity, **values), notices
 
@@ -188,7 +190,8 @@ def read_style(parameters: Mapping[str, str]) -> tuple[Style, list[str]]:
 def style_parameters(style: Style) -> dict[str, str]:
     """Return the query parameters of a style that differ from the default."""
     overlay = {} if style.opacity == Style().opacity else {"overlay": str(style.opacity)}
-    return overlay | {name: ON for name in _SWITCHES if getattr(style, name)}
+    relation = {} if style.relation == Style().relation else {"relation": style.relation}
+    return overlay | {name: ON for name in _SWITCHES if getattr(style, name)} | relation
 
 
 def _percent(text: str) -> int:

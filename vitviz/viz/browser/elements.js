@@ -12,6 +12,13 @@ export function element(tag, properties = {}, attributes = {}, children = []) {
   return node;
 }
 
+// Disable a button, or enable it. A disabled button loses the focus, and keys would no longer reach the component: `next`
+// gets it.
+export function disable(button, isDisabled, next) {
+  if (isDisabled && button.matches(":focus")) next.focus({ preventScroll: true });
+  button.disabled = isDisabled;
+}
+
 // Set a text if it differs from the last one set. The current text may have been changed by units.js.
 const written = new WeakMap();
 export function setText(node, text) {

@@ -6,7 +6,7 @@ import { bounds, line, outline, patchesOf, queryOf, rectangle } from "./patches.
 export class RegionTools {
   // `state` returns { data, view } of the explorer. `choose` gets the query after each change, and true with the last one.
   constructor({ root, ref, listening }, state, choose) {
-    Object.assign(this, { root, ref, state, choose, kind: null, stroke: null, corners: null, drawn: null });
+    Object.assign(this, { root, ref, state, choose, kind: null, stroke: null, corners: null, brushed: null, drawn: null });
     this.buttons = [...root.querySelectorAll("[data-tool]")];
     for (const button of this.buttons) {
       listening.on(button, "click", () => this.use(button.dataset.tool === this.kind ? null : button.dataset.tool));
@@ -40,14 +40,15 @@ export class RegionTools {
     const at = cellAt(event, this.ref.picture, data.grid);
     const token = data.tokenAt(at);
     const before = patchesOf(view.query, data.prefix);
+    const goesOn = this.kind === "brush" && (before.length > 1 || `${view.query}` === this.brushed); // a pin is no region
     this.ref.stage.setPointerCapture(event.pointerId);
     this.stroke = {
       pointer: event.pointerId,
       query: view.query,
       from: at,
       to: at,
-      tokens: new Set(this.kind === "brush" ? before : []),
-      erases: this.kind === "brush" && before.length > 1 && before.includes(token), // a pin is where a region begins
+      tokens: new Set(goesOn ? before : []),
+      erases: goesOn && before.length > 1 && before.includes(token),
       again: before.length === 1 && before[0] === token, // a second click unpins the patch
     };
     this.reach(at);
@@ -82,6 +83,7 @@ export class RegionTools {
     const query = queryOf(stroke.tokens);
     const isSame = stroke.again && !Array.isArray(query);
     this.corners = this.kind === "rectangle" ? { ...stroke, query } : null;
+    this.brushed = this.kind === "brush" ? `${query}` : null;
     this.choose(isSame ? null : query, true);
   }
 

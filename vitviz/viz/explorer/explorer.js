@@ -30,7 +30,7 @@ export class Explorer extends Component {
     this.hint = new Hint(this.ref.hint);
     this.marks = new Marks(this.ref.marked, () => this.data && this.schedule(), this.listening);
     this.tools = new RegionTools(this, () => this, (query, isLast) => isLast ? this.pin(query) : this.preview(query));
-    this.ranking = new Ranking(this, () => this.data && this.schedule());
+    this.ranking = new Ranking(this, () => this.data && this.schedule(), (relation) => this.changeStyle({ relation }));
     this.zoom = new Zoom(this, () => this.tools.cancel());
     this.screen = new FullScreen(this);
     this.pins = new Pins(this, () => this.viewTimer && this.sendView(), (query) => this.pin(query));
@@ -282,6 +282,7 @@ export class Explorer extends Component {
     this.style = style; // as vitviz.viz.colour.Style
     ref.opacity.value = style.opacity;
     for (const name of ["smooth", "marks"]) ref[name].checked = style[name];
+    this.ranking.use(style.relation);
     ref.heat.style.opacity = style.opacity / 100;
     ref.heat.classList.toggle("smooth", style.smooth);
   }

@@ -8,7 +8,7 @@ import { LinkedPicture } from "./linked_picture.js";
 import { LayerTokens, similarities, summary } from "./tokens.js";
 
 const LEAST = 9.5; // width of views beside the small maps, in the size of the font
-const SLACK = 2; // by which they may be higher than the picture with its texts, likewise
+const SLACK = 3; // by which they may be higher than the picture with its texts, likewise
 
 export class Linked {
   // `explorer`: an Explorer, whose style has the switch
@@ -108,8 +108,8 @@ export class Linked {
 
   build() {
     const { explorer, label } = this;
-    this.similarity = new LinkedPicture("similarity", "Similarity of tokens", true, explorer.ref.region);
-    this.components = new LinkedPicture("components", "Components as colours", false, explorer.ref.region);
+    this.similarity = new LinkedPicture("similarity", "Token similarity", true, explorer.ref.region);
+    this.components = new LinkedPicture("components", "Token components", false, explorer.ref.region);
     for (const picture of [this.similarity, this.components]) picture.listenTo(explorer);
     const figures = [this.similarity.figure, this.components.figure];
     const views = element("div", { className: "views", hidden: true }, { "data-testid": "explorer-linked" }, figures);
@@ -133,7 +133,7 @@ export class Linked {
     right.after(views);
     for (const isTwo of [false, true]) {
       views.classList.toggle("two", isTwo);
-      const isLow = views.offsetHeight <= Math.max(left.offsetHeight, right.offsetHeight) + SLACK * parseFloat(fontSize);
+      const isLow = views.offsetHeight <= left.offsetHeight + SLACK * parseFloat(fontSize);
       if (isLow && this.similarity.picture.offsetWidth >= least) return;
     }
     label.after(views);

@@ -178,3 +178,17 @@ def as_jpeg(picture: Image.Image) -> bytes:
     buffer = io.BytesIO()
     picture.save(buffer, "JPEG", quality=90)
     return buffer.getvalue()
+
+
+def limited_jpeg(jpeg: bytes, size: int) -> bytes:
+    """Return a JPEG of at most this many bytes: of lower quality, down to 50, and else with half of the pixels."""
+    picture, quality = None, 90
+    while len(jpeg) > size:
+        picture = Image.open(io.BytesIO(jpeg)).convert("RGB") if picture is None else picture
+        quality -= 10
+        if quality < 50:
+            picture, quality = picture.reduce(2), 80
+        buffer = io.BytesIO()
+        picture.save(buffer, "JPEG", quality=quality)
+        jpeg = buffer.getvalue()
+    return jpeg

@@ -1,5 +1,7 @@
 // History of pins, for undo and redo.
 
+import { disable } from "../browser/elements.js";
+
 const MOST = 100;
 const isSame = (a, b) => `${a}` === `${b}`;
 
@@ -32,6 +34,6 @@ export class Pins {
   }
 
   draw() {
-    this.ref.undo.disabled = this.at === 0;
+    disable(this.ref.undo, this.at === 0, this.ref.stage);
   }
 }

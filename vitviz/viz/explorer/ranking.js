@@ -17,15 +17,12 @@ function times(value, digits) {
 }
 
 export class Ranking {
-  constructor({ root, ref, listening }, redraw) {
+  // `choose` gets a relation that the user chooses
+  constructor({ root, ref, listening }, redraw, choose) {
     Object.assign(this, { root, ref, redraw, drawn: null, order: null, isComplete: true });
     this.size = [0, 0]; // cached, as the font, because reading them while drawing would force a layout of the page
-    this.relation = ref.relation.value;
     ref.best.replaceChildren(...Array.from({ length: BEST }, () => element("li", {}, {}, [element("button", { type: "button" })])));
-    listening.on(ref.relation, "change", () => {
-      this.relation = ref.relation.value;
-      redraw();
-    });
+    listening.on(ref.relation, "change", () => choose(ref.relation.value));
     listening.onResize(ref.ranked, ({ width, height }) => {
       this.size = [width, height];
       const { fontSize, fontFamily } = getComputedStyle(ref.ranked);
@@ -33,6 +30,11 @@ export class Ranking {
       this.drawn = null;
       redraw();
     });
+  }
+
+  // a relation of RELATIONS
+  use(relation) {
+    this.relation = this.ref.relation.value = relation;
   }
 
   close() {

@@ -33,7 +33,9 @@ from ..colour import Style
 from . import FOLDER, MARKUP
 from .contents import Shown, description, first_view, kept_layers, parts_of, shown
 from .linked import layers_with_tokens, token_parts
+from .payload import limited_jpeg
 
+PICTURE = 140_000  # bytes of the picture, so that any photo at 224 pixels becomes a file of at most 5.5 MB
 FRAME_HEIGHT = 760  # pixels of a frame in a notebook
 
 
@@ -91,6 +93,7 @@ def page(
     Raises:
         EditError: if an edit of the trace changes attention scores.
     """
+    picture = picture._replace(jpeg=limited_jpeg(picture.jpeg, PICTURE))
     parts = [*parts_of(trace, view, layers, picture).values(), *tokens]
     state = {
         "view": asdict(view),

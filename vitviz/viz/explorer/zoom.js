@@ -1,6 +1,7 @@
 // Zoom of the picture: by buttons and keys, by the wheel, with two fingers, and moved by dragging. The wheel alone scrolls
 // the page, as everywhere, except in full screen.
 
+import { disable } from "../browser/elements.js";
 import { clampTo } from "../browser/pointer.js";
 
 const MOST = 8;
@@ -74,8 +75,8 @@ export class Zoom {
     Object.assign(ref.picture.style, { left, top, width: side, height: side }); // a transform would widen the frames, too
     root.classList.toggle("zoomed", factor > 1);
     root.dataset.zoom = factor.toFixed(2);
-    ref.closer.disabled = factor === MOST;
-    ref.farther.disabled = factor === 1;
+    disable(ref.closer, factor === MOST, ref.stage);
+    disable(ref.farther, factor === 1, ref.stage);
   }
 
   // ------------------------------------------------------------------ user input
