@@ -10,7 +10,7 @@ DIGIT = {"image": "digit-4", "model": "digits", "size": "32", "fit": "crop"}
 VIEW = {"layer": "5", "head": "3", "query": "4-6", "direction": "from", "scale": "relative"}
 PLACE = {name: VIEW[name] for name in ("layer", "head", "query")}
 LINKS = [  # a page, its link, and what is written in another way today
-    ("explore", CAT | VIEW | {"overlay": "60", "smooth": "on", "marks": "on", "linked": "on"}, {}),
+    ("explore", CAT | VIEW | {"overlay": "60", "smooth": "on", "marks": "on", "linked": "on", "relation": "into"}, {}),
     ("explore", DIGIT | VIEW | {"head": "mean", "query": "cls", "direction": "to", "scale": "uniform"}, {}),
     ("explore", DIGIT | VIEW | {"with": "digit-8", "show": "similarity", "lines": "on", "threshold": "0.3"}, {}),
     ("sequence", DIGIT | VIEW, {}),
