@@ -154,10 +154,13 @@ def test_work_that_begins_itself_does_so_until_it_is_stopped(slow):
     app = page(slow, autostart=True)
     assert slow.begun.wait(60)
     assert app.button(key="run").label == "Stop"
+    job = job_of("first")
     click(app)
     slow.go.set()
+    assert job._ended.wait(60)  # `watch` would keep it going
     assert app.run().button(key="run").label == "Run"
     assert slow.runs == ["first"]
+    slow.go.clear()  # else the next one may end before the page looks
     assert click(app).button(key="run").label == "Stop"
 
 
