@@ -3,6 +3,7 @@
 import gc
 import os
 from functools import cache as kept
+from unittest.mock import MagicMock
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # before anything imports huggingface_hub: no test needs a network
 os.environ["OMP_NUM_THREADS"] = "1"  # here and in the apps that tests start: several run at once, and wait for no core
@@ -12,6 +13,7 @@ import timm
 import torch
 from safetensors.torch import load_file
 from streamlit.components.v2 import manifest_scanner
+from streamlit.testing.v1 import app_test
 
 import vitviz
 from tests.support.checkpoints import original  # noqa: F401 - a fixture
@@ -46,6 +48,20 @@ def _installed_components_are_looked_up_once():
     """Streamlit's AppTest reads what every installed package says about itself, again for each app."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(manifest_scanner, "scan_component_manifests", kept(manifest_scanner.scan_component_manifests))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _sessions_of_app_tests_are_connected():
+    """The runtime of an AppTest is a mock, whose answers are made when they are first asked for: not in two threads."""
+
+    def runtime(*args, **kwargs):
+        mock = MagicMock(*args, **kwargs)
+        mock.is_active_session.return_value = True
+        return mock
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(app_test, "MagicMock", runtime)
         yield
 
 
