@@ -45,14 +45,12 @@ class ExplorerPage:
     @property
     def shown(self) -> View:
         """The view that is drawn now; its query is what the pointer or the pin asks about."""
-        head = self.data("head")
-        return View(
-            layer=int(self.data("layer")),
-            head=None if head == "mean" else int(head),
-            query=tuple(map(int, self.data("query").split(","))),
-            direction=self.data("direction"),
-            scale=self.data("scale"),
-        )
+        return _view(self.all_data())
+
+    def all_data(self) -> dict[str, str]:
+        """All data of one drawing, and its status line: of values read one by one, some could belong to the next."""
+        status = "root.querySelector('[data-testid=explorer-status]').innerText"
+        return self.root.evaluate(f"root => ({{ ...root.dataset, status: {status} }})")
 
     def panel(self, title: str) -> Locator:
         return self.page.get_by_test_id("stMarkdown").filter(has_text=title)
@@ -106,12 +104,13 @@ class ExplorerPage:
     def shows_what_the_library_says(self, trace: Trace, tolerance: float = 2e-3) -> None:
         """The status line's strongest patch and its weight are those of the trace."""
         expect(self.root).not_to_have_attribute("data-top-key", "")
-        view = self.shown
+        data = self.all_data()
+        view = _view(data)
         weights = view.weights(trace)
-        top = int(self.data("top-key"))
-        assert abs(float(self.data("top-weight")) - weights[top]) < tolerance
+        top = int(data["topKey"])
+        assert abs(float(data["topWeight"]) - weights[top]) < tolerance
         assert weights[top] > weights[trace.prefix :].max() - tolerance, "no other patch is stronger"
-        text = self.status.inner_text().replace("\u00a0", " ")
+        text = data["status"].replace("\u00a0", " ")
         assert text.startswith(view.label(trace))
         row, column = divmod(top - trace.prefix, trace.grid[1])
         assert f"patch ({row + 1}, {column + 1})" in text.removeprefix(view.label(trace))
@@ -124,3 +123,13 @@ class ExplorerPage:
         self.at_rest()
         drawn = np.sort(np.concatenate([part["y"] for part in self.chart("sorted")]))
         np.testing.assert_allclose(drawn, np.sort(100 * view.weights(trace)), rtol=1e-5, atol=1e-6)
+
+
+def _view(data: dict[str, str]) -> View:
+    return View(
+        layer=int(data["layer"]),
+        head=None if data["head"] == "mean" else int(data["head"]),
+        query=tuple(map(int, data["query"].split(","))),
+        direction=data["direction"],
+        scale=data["scale"],
+    )

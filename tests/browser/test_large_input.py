@@ -1,10 +1,13 @@
 """Explore at 518 px in a browser: the chosen layer follows the pointer, the others are fetched when they are chosen."""
 
+import re
+
 import numpy as np
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.layout import choose, pixels_of
+from tests.browser.explorer_page import ExplorerPage
+from tests.browser.layout import choose, downloaded, eventually, pixels_of
 from tests.browser.test_explore import drawn_cell, painted
 from vitviz.notation.view import View
 from vitviz.ui.app import state
@@ -72,3 +75,27 @@ def test_the_size_can_be_changed_to_and_fro(explore, model):
         page.panels_show(trace, View(5, 1))
         page.hover(trace, trace.token_count - 1)
         page.shows_what_the_library_says(trace)
+
+
+def test_layers_of_a_file_are_chosen_and_its_size_follows(explore, new_page, model, tmp_path):
+    trace = model.trace(state.samples()["rocket"], size=518)
+    page = explore("image=rocket&size=518&layer=6&head=2&query=20-20")
+    page.page.get_by_role("button", name="Explorer (HTML)").click()
+    size = page.page.get_by_text(re.compile(r"^About [\d.]+\sMB$"))
+    files = []
+    for more in ([], ["10", "11"]):
+        for layer in more:
+            choose(page.page.get_by_role("combobox", name="Layers that follow the pointer"), layer)
+        page.at_rest()
+        eventually(page.page, lambda: len(files) == 0 or size.inner_text() != files[0][1])
+        said = size.inner_text()
+        file = tmp_path / f"{len(files)}.html"
+        downloaded(page.page, "Download").save_as(file)
+        files.append((file, said))
+        assert file.stat().st_size / 1e6 == pytest.approx(float(said.split()[1]), rel=0.03)
+    taken = ExplorerPage(new_page())
+    taken.page.goto(files[1][0].as_uri())
+    for layer in (5, 9, 10):
+        taken.head(layer, 1).click()
+        taken.hover(trace, 700)
+        taken.shows_what_the_library_says(trace)

@@ -12,8 +12,6 @@ from ....notation.view import View
 from ....trace.trace import Trace
 from ....viz import export
 from ....viz.colour import Style
-from ....viz.explorer.contents import Shown, kept_layers
-from ....viz.explorer.standalone import page
 from ...app import models, shell, state
 from ...app.folder_images import FolderImage
 from ...app.views import STYLE
@@ -22,7 +20,7 @@ from ...widgets import panels
 from ...widgets.prediction import no_prediction, prediction_bars
 from ..tokens import outlier_warning
 from ..training import curves, time_slider
-from . import head_habits, linked_views, second
+from . import explorer_file, head_habits, linked_views, second
 from .settings import OPENED
 
 HEADING = "Attention of each head"
@@ -94,19 +92,10 @@ def downloads(choice: state.Choice, trace: Trace, view: View, style: Style) -> N
     def npz() -> bytes:
         return export.arrays_npz(state.trace(choice), view, about)
 
-    def explorer_page() -> bytes:
-        recorded = state.trace(choice)
-        picture = Shown(choice.picked.name, state.picture(choice))
-        title = models.title(choice.model)
-        layers = kept_layers(recorded, view)
-        tokens = linked_views.of_file(choice, recorded, view, layers) if style.linked else ()
-        text = page(recorded, view, layers, picture, style=style, model_title=title, tokens=tokens)
-        return text.encode("utf-8")
-
     with st.container(horizontal=True):
         st.download_button("Image (PNG)", png, f"{name}.png", "image/png", on_click="ignore")
         st.download_button("Numbers (NPZ)", npz, f"{name}.npz", "application/octet-stream", on_click="ignore")
-        st.download_button("Explorer (HTML)", explorer_page, f"{name}.html", "text/html", on_click="ignore")
+        explorer_file.draw(choice, trace, view, style, name)
 
 
 def predict(choice: state.Choice) -> None:
