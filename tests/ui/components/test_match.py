@@ -75,16 +75,15 @@ def test_similarities_and_partners_are_those_of_the_library(model):
     np.testing.assert_allclose(answer["own"], units_a @ units_a[40], atol=2e-3)
     np.testing.assert_allclose(answer["back"], units_a @ units_b[7], atol=2e-3)
     assert (answer["to"], answer["from"]) == (found.best[40], found.best_back[7])
-    kept = found.mutual(threshold - 5e-4)
+    kept = found.mutual(threshold)
     assert [pair[:2] for pair in answer["pairs"]] == kept.tolist()
     assert answer["all"] == len(mutual)
 
 
-def test_a_pair_that_is_shown_as_1_belongs_to_the_threshold_1():
+def test_a_pair_of_equal_directions_belongs_to_the_threshold_1():
     a, b = two_grids()
-    pairing = Pairing(
-        "match", np.zeros(24, int), np.zeros(15, int), np.array([[1, 2, 1], [3, 4, 0.99996], [5, 6, 0.9993]])
-    )
+    pairs = np.array([[1, 2, 1], [3, 4, 0.9999999], [5, 6, 0.9993]])
+    pairing = Pairing("match", np.zeros(24, int), np.zeros(15, int), pairs)
     script = START + "answer(pairs.pairsFrom(1).map(([one]) => one));"
     assert run(script, {"parts": parts(side(a), side(b), pairing)}) == [1, 3]
 

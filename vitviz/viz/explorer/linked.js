@@ -7,13 +7,14 @@ import { percent, tokenWords } from "./labels.js";
 import { LinkedPicture } from "./linked_picture.js";
 import { LayerTokens, similarities, summary } from "./tokens.js";
 
-const LEAST = 9.5; // width of views beside the small maps, in the size of the font
-const SLACK = 3; // by which they may be higher than the picture with its texts, likewise
+// in the size of the font:
+const LEAST = 9.5; // width below which views are not beside the small maps; linked.css makes room for somewhat more
+const SLACK = 3; // by which they may be higher than the picture with its texts
 
 export class Linked {
   // `explorer`: an Explorer, whose style has the switch
   constructor(explorer) {
-    Object.assign(this, { explorer, kept: new LayerTokens(), offered: false, views: null, drawn: null });
+    Object.assign(this, { explorer, kept: new LayerTokens(), offered: false, views: null, drawn: null, placed: null });
     this.input = element("input", { type: "checkbox" });
     const title = "Similarity and principal components of the tokens, under the same pointer";
     this.label = element("label", { className: "option linked", hidden: true, title }, {}, [this.input, "Linked views of tokens"]);
@@ -124,8 +125,10 @@ export class Linked {
     const { columns, explorer: { data, root }, label, views } = this;
     if (!views || views.hidden) return;
     const { flexDirection, fontSize } = getComputedStyle(columns);
-    const size = [columns.clientWidth, innerHeight, fontSize, flexDirection, data.grid, data.layers, data.heads, root.classList.contains("full")];
-    if (this.placed === (this.placed = String(size))) return;
+    const isFull = root.classList.contains("full");
+    const size = String([columns.clientWidth, innerHeight, fontSize, flexDirection, data.grid, data.layers, data.heads, isFull]);
+    if (size === this.placed) return;
+    this.placed = size;
     label.after(views);
     if (flexDirection !== "row") return;
     const [left, right] = columns.children;

@@ -173,22 +173,19 @@ def prefix_marks(trace: Trace) -> list[str]:
     return [short.get(name) or name.replace("register ", "R") for name in trace.config.prefix_token_names]
 
 
-def as_jpeg(picture: Image.Image) -> bytes:
+def as_jpeg(picture: Image.Image, quality: int = 90) -> bytes:
     """Encode a picture as JPEG."""
     buffer = io.BytesIO()
-    picture.save(buffer, "JPEG", quality=90)
+    picture.save(buffer, "JPEG", quality=quality)
     return buffer.getvalue()
 
 
-def limited_jpeg(jpeg: bytes, size: int) -> bytes:
-    """Return a JPEG of at most this many bytes: of lower quality, down to 50, and else with half of the pixels."""
-    picture, quality = None, 90
-    while len(jpeg) > size:
-        picture = Image.open(io.BytesIO(jpeg)).convert("RGB") if picture is None else picture
+def limited_jpeg(jpeg: bytes, most: int) -> bytes:
+    """Return a JPEG of at most this many bytes: of lower quality, from 50 on with half of the rows and columns."""
+    picture, quality = Image.open(io.BytesIO(jpeg)), 90
+    while len(jpeg) > most:
         quality -= 10
         if quality < 50:
             picture, quality = picture.reduce(2), 80
-        buffer = io.BytesIO()
-        picture.save(buffer, "JPEG", quality=quality)
-        jpeg = buffer.getvalue()
+        jpeg = as_jpeg(picture, quality)
     return jpeg

@@ -2,7 +2,7 @@
 
 import { AttentionData } from "../../../viz/explorer/attention.js";
 
-const AS_SHOWN = 0.0005; // similarities are printed with three decimals, and a pair of "1.000" is one from 1 on
+const ROUNDING = 1e-5; // as vitviz.analysis.comparison.matching
 
 export const other = (side) => (side === "a" ? "b" : "a");
 
@@ -77,7 +77,7 @@ export class Pairs {
   // mutual nearest neighbours from a similarity on: [patch of A, patch of B, similarity]
   pairsFrom(threshold) {
     const found = [];
-    for (let i = 0; i < this.pairs.length && this.pairs[i + 2] >= threshold - AS_SHOWN; i += 3) {
+    for (let i = 0; i < this.pairs.length && this.pairs[i + 2] >= threshold - ROUNDING; i += 3) {
       found.push([this.pairs[i], this.pairs[i + 1], this.pairs[i + 2]]);
     }
     return found;

@@ -31,7 +31,7 @@ def followed_patch(trace: Trace) -> Patch:
     """Return the patch followed last if it is on this grid, else the middle one; of a region, its central patch."""
     pinned = _PINNED.of(trace).query
     if pinned is not None and pinned != PIN_SEEN.get():
-        token = central_token(pinned, trace) if isinstance(pinned, tuple) else pinned
+        token = central_token(pinned, trace)
         if token < trace.prefix:
             PREFIX_TOKEN.set(token)
         else:
