@@ -160,7 +160,9 @@ def bound(
         take: function called with the new value when the user changes it, before the page runs.
         **options: keyword arguments of the widget.
     """
-    st.session_state[key] = value  # also restores widgets whose value Streamlit has dropped
+    # In every run: it also restores widgets whose value Streamlit has dropped. Set once, the value would be lost if
+    # another run began before it was sent; the browser would then show the default, and send it with the next click.
+    st.session_state[key] = value
     widget(*arguments, key=key, on_change=_hand_on, args=(key, take), **options)
 
 

@@ -26,6 +26,7 @@ from . import (
 from .catalogue import open_catalogue
 from .messages import escape_markdown
 from .pad import draw_a_digit
+from .settings import bound
 from .uploads import drop_zone
 
 FIT_LABELS = {
@@ -101,15 +102,16 @@ def model_box(summary: str = "", label: str = "Model") -> None:
     current, own = state.MODEL.get(), taught.name()
     ready = [name for model in models.ready() for name in (model, own) if name and zoo.base_of(name) == model]
     options = [*ready, *dict.fromkeys(name for name in (current, own) if name and name not in ready), MORE]
-    st.session_state.setdefault("model", current)
     labels = {MORE: "More models …"}
-    st.selectbox(
+    bound(
+        st.selectbox,
         label,
         options,
         key="model",
+        value=current,
+        take=_take_model,
         format_func=lambda name: labels.get(name) or models.title(name),
         help=escape_markdown(summary) or None,
-        on_change=_take_model,
     )
 
 
@@ -125,12 +127,10 @@ def model_load_failure(problem: str) -> None:
         st.query_params.from_dict({**image, **named})
 
 
-def _take_model() -> None:
-    name = st.session_state.get("model")  # None if another click in the same run has chosen a model
+def _take_model(name: str) -> None:
     if name == MORE:
-        st.session_state.pop("model")
         open_catalogue()
-    elif name is not None:
+    else:
         state.try_model(name)
 
 
