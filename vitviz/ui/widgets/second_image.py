@@ -14,7 +14,7 @@ from ..components.image_input import image_input
 LABEL = "Second image"
 KEY = "second_input"
 MOST_COLUMNS = 10  # thumbnails in a row
-WIDTH = 560  # pixels of the bar
+GALLERY_WIDTH, BAR_WIDTH = 500, 365  # pixels; in one row where there is space
 
 
 def choose_in_gallery(choice: state.Choice, key: str) -> None:
@@ -26,21 +26,23 @@ def choose_in_gallery(choice: state.Choice, key: str) -> None:
     """
     offered = second_image.thumbnails(choice)
     mark = SECOND.get(choice)
-    with st.container(width=WIDTH, gap="small"):
-        gallery(
-            LABEL,
-            offered,
-            chosen=mark,
-            on_choose=second_image.choose,
-            columns=min(MOST_COLUMNS, max(6, len(offered))),
-            titles=False,
-            labels=second_image.labels(),
-            removable=(second_image.UPLOAD,),
-            on_remove=lambda _: second_image.forget(),
-            key=key,
-        )
-        image_input(LABEL, second_image.take, key=KEY)
-        privacy_note(choice, mark)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        with st.container(width=GALLERY_WIDTH):
+            gallery(
+                LABEL,
+                offered,
+                chosen=mark,
+                on_choose=second_image.choose,
+                columns=min(MOST_COLUMNS, max(6, len(offered))),
+                titles=False,
+                labels=second_image.labels(),
+                removable=(second_image.UPLOAD,),
+                on_remove=lambda _: second_image.forget(),
+                key=key,
+            )
+        with st.container(width=BAR_WIDTH):
+            image_input(LABEL, second_image.take, key=KEY)
+    privacy_note(choice, mark)
 
 
 def choose_in_box(choice: state.Choice, key: str) -> str | None:
@@ -64,7 +66,7 @@ def choose_in_box(choice: state.Choice, key: str) -> str | None:
         placeholder="None",
         width=220,
     )
-    with st.container(width=WIDTH):
+    with st.container(width=BAR_WIDTH):
         image_input(LABEL, second_image.take, key=KEY)
     return mark
 

@@ -16,7 +16,6 @@ def draw() -> None:
     """Draw the page."""
     st.html(symbols.style())
     st.html(drawing.STYLE)
-    st.title("Compare", anchor=False)
     compare(state.choice())
 
 
@@ -25,13 +24,16 @@ def compare(choice: state.Choice) -> None:
     """Draw one mode; choosing anything reruns only this fragment."""
     with st.empty():  # placeholder for spinners, so that nothing below moves
         view = views.current(choice)
-    mode = MODE.draw(
-        st.pills,
-        "Compare",
-        list(MODES),
-        context=choice,
-        format_func=MODES.get,
-        required=True,
-        label_visibility="collapsed",
-    )
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.title("Compare", anchor=False, width="content")
+        mode = MODE.draw(
+            st.pills,
+            "Compare",
+            list(MODES),
+            context=choice,
+            format_func=MODES.get,
+            required=True,
+            label_visibility="collapsed",
+            width="content",
+        )
     DRAW[mode](view)
