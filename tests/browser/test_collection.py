@@ -1,7 +1,9 @@
 """The page "Collection" in a browser: from the map and the confusion matrix to the image on Explore."""
 
 import re
+from itertools import count
 
+import numpy as np
 import pytest
 from playwright.sync_api import expect
 
@@ -17,6 +19,15 @@ from vitviz.viz.inline import data_url
 
 COUNT = 120
 CHART = ".js-plotly-plot"
+# positions of the images of a chart's points, and where the points are in the window; of those that can be pointed at
+POINTS = """(selector) => {
+  const chart = document.querySelector(selector);
+  const { left, top } = chart.getBoundingClientRect();
+  const { xaxis, yaxis } = chart._fullLayout;
+  return chart._fullData.flatMap(({ x, y, customdata }) => [...x].map((value, at) => [
+    customdata[at], left + xaxis._offset + xaxis.l2p(value), top + yaxis._offset + yaxis.l2p(y[at]),
+  ])).filter(([, x, y]) => document.elementFromPoint(x, y)?.matches(".nsewdrag"));
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +80,14 @@ def count_of(page):
     return int(text.split()[0].replace(",", ""))
 
 
+def most_isolated(points):
+    """Sort points by the distance to their nearest neighbour, the largest first."""
+    places = np.array([place for _, *place in points])
+    distances = np.linalg.norm(places[:, None] - places[None], axis=2)
+    np.fill_diagonal(distances, np.inf)
+    return [points[at] for at in np.argsort(-distances.min(axis=1))]
+
+
 def test_from_the_map_to_explore_and_a_reload(collection, scan):
     page = collection()
     assert count_of(page) == COUNT
@@ -105,30 +124,26 @@ def test_from_the_map_to_explore_and_a_reload(collection, scan):
 
 def test_a_thumbnail_is_beside_the_pointer_while_it_is_on_a_point(collection, scan):
     page = collection()
-    # the point on which the pointer is, as plotly says
-    page.evaluate(
-        "(chart) => document.querySelector(chart).on('plotly_hover', ({ points: [point] }) => {"
-        " window.hovered = point.customdata; })",
-        CHART,
-    )
-    box, thumbnail = box_at_rest(page.locator(f"{CHART} .nsewdrag").first), page.get_by_test_id("hover-thumbnail")
-    seen = set()
-    for place in range(400):
-        x, y = 0.05 + 0.9 * (place % 20) / 20, 0.05 + 0.9 * (place // 20) / 20
-        page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"])
-        position = page.evaluate("() => window.hovered")
-        if position is None or position in seen:
-            continue
+    page.locator(CHART).scroll_into_view_if_needed()
+    box_at_rest(page.locator(f"{CHART} .nsewdrag").first)
+    points = most_isolated(page.evaluate(POINTS, CHART))
+    assert len(points) > 3
+    for position, x, y in points[:3]:
         (row,) = answers.images(open_run(scan), [position], "thumbnail")
-        expect(thumbnail).to_have_attribute("src", data_url(thumbnail_of(row["thumbnail"])))
-        expect(thumbnail).to_be_visible()
-        seen.add(position)
-        if len(seen) == 3:
-            break
-        page.evaluate("() => { window.hovered = null; }")
-    assert len(seen) == 3
+        picture = data_url(thumbnail_of(row["thumbnail"]))
+
+        tries = count()
+
+        def is_shown(x=x, y=y, picture=picture, tries=tries) -> bool:
+            if next(tries) % 20 == 0:  # again and again, because a chart that has just been redrawn awaits a movement
+                page.mouse.move(5, 5)
+                page.mouse.move(x, y)
+            thumbnail = page.get_by_test_id("hover-thumbnail")
+            return thumbnail.is_visible() and thumbnail.get_attribute("src") == picture
+
+        eventually(page, is_shown)
     page.mouse.move(5, 5)
-    expect(thumbnail).to_be_hidden()
+    expect(page.get_by_test_id("hover-thumbnail")).to_be_hidden()
 
 
 def test_a_cell_of_the_confusion_matrix(collection, scan):

@@ -250,7 +250,7 @@ def test_a_probe_that_is_taken_back_ends(monkeypatch):
         patch.setattr(background, "again", st.stop)
         patch.setattr(background, "GLANCE", 0.2)
         app.button(key="probe").click().run()
-    (job,) = queue.shared()._jobs.values()
+    (job,) = (job for job in queue.shared()._jobs.values() if job.kind == "probe")
     app.button(key="probe").click().run()
     go.set()
     assert job._ended.wait(60)
