@@ -43,7 +43,7 @@ def test_the_picture_shows_both_images_at_the_width(vit, written):
     path, sentence = result.stdout.splitlines()
     ((name, data),) = written().items()
     assert path.endswith(name)
-    assert name == "cat-rocket-compare-L12.png"
+    assert name == "cat-rocket-compare-L12-w612.png"
     assert_mentions(sentence, 12)
     picture = Image.open(io.BytesIO(data))
     assert picture.width == 612
@@ -137,3 +137,49 @@ def test_a_file_about_other_images_is_kept(vit, written, tmp_path):
 def test_wrong_input_is_refused_in_a_sentence(vit, written, arguments, mentioned, tmp_path):
     assert mentioned in only_line(vit("compare", *arguments))
     assert not (tmp_path / "out").exists()
+
+
+TWO_IMAGES = ("compare", FOUR, EIGHT, "-m", "digits")
+TWO_MODELS = ("compare", FOUR, "-m", BEFORE, "-m", "digits")
+SETTINGS = [
+    (TWO_IMAGES, ("--threshold", "0.9"), ("--threshold", "-0.1"), ("--size", "64"), ("--fit", "pad"), ("--layer", "2")),
+    (
+        TWO_MODELS,
+        ("--head", "2"),
+        ("--measure", "jensen_shannon"),
+        ("--size", "64"),
+        ("--fit", "pad"),
+        ("--layer", "2"),
+    ),
+]
+
+
+@pytest.mark.parametrize("command", SETTINGS)
+def test_results_of_different_settings_have_different_names(command, vit, written):
+    start, *settings = command
+    for chosen in ((), *settings):
+        result = vit(*start, *chosen)
+        assert result.exit_code == 0, result.stderr
+    assert len(written()) == 1 + len(settings)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        ((*TWO_MODELS, "--head", "mean"), ["'mean'", "1 to 4"]),
+        ((*TWO_MODELS, "--head", "5"), ["'5'", "1 to 4"]),
+        (("compare", FOUR, "-m", "digits", "-m", "dinov2-small", "--size", "30"), ["4 and 14", "28"]),
+        (("compare", FOUR, FOUR), [FOUR]),
+    ],
+)
+def test_messages_name_what_is_wrong_and_what_works(arguments, named, vit):
+    result = vit(*arguments)
+    assert result.exit_code == 2
+    assert all(part in result.stderr for part in named)
+    assert "mean." not in result.stderr
+
+
+def test_the_advised_size_fits_both_models(vit):
+    models = ("-m", "digits", "-m", "dinov2-small")
+    assert vit("compare", FOUR, *models, "--size", "56", "--head", "1").exit_code == 0
+    assert vit("compare", FOUR, EIGHT, "-m", "digits", "--head", "9").exit_code == 0, "it is an option for two models"

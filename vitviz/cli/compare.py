@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import typer
 
+from ..analysis.comparison import MEASURES
+from ..analysis.comparison.layer_similarity import check_common_size
 from ..errors import VitvizError
 from ..images import Size
-from ..notation.marks import layer_in_name
+from ..notation.marks import format_size, head_in_name, layer_in_name
 from ..trace.atomic_write import write_atomically
+from ..trace.inputs import default_size
 from ..trace.vision_transformer import VisionTransformer
 from ..viz.export import DEFAULT_WIDTH, PICTURES
-from . import DEFAULT_MODEL, origin
+from . import DEFAULT_MODEL, DEFAULT_THRESHOLD, origin
 from .console import json_line, printable
 from .ending import FINE, fatal_errors_reported
 from .inputs import Item, find
 from .model_options import Options, check_patches
 from .names import candidates, joined, mark, of_images, with_folder
-from .parse import parse_head, parse_layer
+from .parse import parse_layer, parse_one_head
 from .result import Result, TracedImage, trace_image
 
 GAP = 12  # pixels between the two halves of the picture
@@ -71,9 +74,9 @@ def run(task: Task) -> int:
     with fatal_errors_reported(task.out, task.as_json, "nothing was written") as ending:
         items = _items(task)
         models = [task.options.load(name, task.fit) for name in task.models]
+        check_common_size(task.size, *models)
         for model in models:
             check_patches(task.size, model.config)
-        parse_head(task.head, _layer(task, models[0]), models[0].config)
         result, sentences = (
             _two_models(task, models, items) if len(models) == 2 else _two_images(task, models[0], items)
         )
@@ -99,6 +102,8 @@ def _items(task: Task) -> list[Item]:
     if problem:
         raise VitvizError(f"{problem.path}: {problem.problem}")
     if len(task.models) == 1 and len(items) != 2:
+        if len(items) == 1 and len(task.images) > 1:
+            raise VitvizError(f"All images are {str(items[0].path)!r}; {HOW}.")
         raise VitvizError(f"{'This is 1 image' if len(items) == 1 else f'These are {len(items)} images'}; {HOW}.")
     return items
 
@@ -124,9 +129,7 @@ def _two_models(task: Task, models: Sequence[VisionTransformer], items: Sequence
     from .compared_models import models_result
 
     layer = _layer(task, models[0])
-    head = parse_head(task.head, layer, models[0].config)
-    if head is None:
-        raise VitvizError(f"The mean of all heads is not a head; use a head from 1 to {models[0].config.num_heads}.")
+    head = parse_one_head(task.head, models[0].config)
     images = [_traced(task, model, items[0], ("blocks.*.resid_post",)) for model in models]
     similarity = cka(*models, [item.path for item in items], size=task.size, fit=task.fit)
     return models_result(*images, similarity, layer, head, task.measure, GAP)
@@ -146,12 +149,7 @@ def _write(task: Task, items: Sequence[Item], model: VisionTransformer, result: 
     origins = [origin.of_image(path, task.out) for path in paths]
     identity = {key: "-".join(one.get(key, "") for one in origins) for key in origins[0]}
     result.about.update(identity)
-    settings = [
-        "compare",
-        *(mark(name) for name in task.models if name != DEFAULT_MODEL or len(task.models) == 2),
-        *task.options.marks,
-        layer_in_name(str(_layer(task, model) + 1)),
-    ]
+    settings = ["compare", *_marks(task, model)]
     short, full = (joined(*names[:2], *settings) for names in (of_images(paths), [with_folder(path) for path in paths]))
     for name in candidates(short, full):
         files = {kind: task.out / f"{name}.{PICTURES.get(kind, kind)}" for kind in task.formats}
@@ -160,6 +158,22 @@ def _write(task: Task, items: Sequence[Item], model: VisionTransformer, result: 
     for kind, file in files.items():
         write_atomically(file, result.file(kind, task.width or DEFAULT_WIDTH))
     return list(files.values())
+
+
+def _marks(task: Task, model: VisionTransformer) -> Iterator[str]:
+    """Yield the settings for file names: layer and head, and those that differ from the defaults."""
+    yield from (mark(name) for name in task.models if name != DEFAULT_MODEL or len(task.models) == 2)
+    yield from task.options.marks
+    yield layer_in_name(str(_layer(task, model) + 1))
+    if len(task.models) == 2:
+        yield head_in_name(task.head)
+        yield task.measure if task.measure != MEASURES[0] else ""
+    else:
+        yield f"threshold{task.threshold:g}" if task.threshold != DEFAULT_THRESHOLD else ""
+    is_default = task.size in (None, default_size(model.config, model.preprocessing))
+    yield "" if is_default else f"{format_size(task.size)}px"
+    yield task.fit or ""
+    yield f"w{task.width}" if task.width else ""
 
 
 def _print(task: Task, items: Sequence[Item], result: Result, sentences: Sequence[str], files: Sequence[Path]) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from . import DEFAULT_MODEL
+from . import DEFAULT_MODEL, DEFAULT_THRESHOLD
 from .arguments import (
     Arch,
     ArchKwargs,
@@ -52,7 +52,7 @@ def compare(
     ] = Measure.cosine,
     threshold: Annotated[
         float, typer.Option(min=-1, max=1, help="Two images: smallest cosine similarity of a match.")
-    ] = 0.5,
+    ] = DEFAULT_THRESHOLD,
     size: Size = None,
     fit: FitOption = None,
     formats: Annotated[

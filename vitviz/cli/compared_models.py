@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image
 
 from ..analysis.comparison import Cka, Comparison, by_resemblance, compare, head_resemblance
+from ..analysis.comparison.changes import ROUNDING, near_one
 from ..analysis.comparison.resemblance import Measure
 from ..trace.trace import Trace
 from ..viz.colour import colour_map, paint
@@ -89,12 +90,19 @@ def models_result(
 
 def _on_layers(similarity: Cka) -> str:
     values = np.nan_to_num(similarity.values, nan=-np.inf)
+    known = np.flatnonzero(np.isfinite(values).any(axis=1))
+    if not len(known):
+        return "The layers have no CKA, because the patches of a model do not differ."
     best = values.argmax(axis=1)
-    least = int(values.max(axis=1).argmin())
+    least = int(known[values[known].max(axis=1).argmin()])
+    most = float(values[least, best[least]])
     number = "1 image" if similarity.images == 1 else f"{similarity.images} images"
+    basis = f"({number}, {similarity.samples} patches)"
+    if most >= 1 - ROUNDING:
+        return f"For each layer of the first model, a layer of the second has a linear CKA of {near_one(most)} {basis}."
     return (
         f"Layer {least + 1} of the first model is the one least like any layer of the second: its linear CKA is at "
-        f"most {values[least, best[least]]:.3f}, with layer {best[least] + 1} ({number}, {similarity.samples} patches)."
+        f"most {near_one(most)}, with layer {best[least] + 1} {basis}."
     )
 
 
@@ -110,6 +118,7 @@ def _arrays(change: Comparison) -> dict[str, np.ndarray]:
     arrays = {
         "attention_divergence": change.attention,
         "token_cosine": change.token_cosine,
+        "token_change": change.token_change,
         "token_cka": change.token_cka,
         "weight_change": change.weights,
     }

@@ -77,7 +77,10 @@ def _parse_layers(text: str | None, config: ViTConfig) -> Sequence[int] | None:
         return None
     if text == ALL:
         return range(config.depth)
-    chosen = [parse_layer(part.strip(), config) for part in text.split(",")]
+    parts = [part.strip() for part in text.split(",")]
+    if not all(parts):
+        raise VitvizError(f"--layers {text!r} lacks a number; give layers from 1 to {config.depth}, such as 9,12.")
+    chosen = [parse_layer(part, config) for part in parts]
     if config.depth in chosen:
         raise VitvizError("The pooling is part of every explorer; give --layers as numbers, such as 9,12.")
     return chosen

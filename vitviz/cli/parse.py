@@ -29,6 +29,15 @@ def parse_head(text: str, layer: int, config: ViTConfig) -> int | None:
     return _parse("head", text, marks.parse_head, layer, config)
 
 
+def parse_one_head(text: str, config: ViTConfig) -> int:
+    """Parse a head of a layer, without the mean of the heads. Returns its index from 0.
+
+    Raises:
+        VitvizError: if the model has no such head.
+    """
+    return _parse("head", text, marks.parse_number, config.num_heads)
+
+
 def parse_query(text: str | None, trace: Trace) -> Query | None:
     """Parse a token, `"cls"`, `"reg2"` or `"7-9"`, or patches, `"2..4-3..6"`; see `vitviz.notation.queries`.
 

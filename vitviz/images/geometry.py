@@ -82,6 +82,7 @@ class Prepared:
     pixels: np.ndarray  # uint8 [H, W, channel], read-only; a single channel is luminance
     geometry: Geometry  # mapping to the original image
     notes: tuple[str, ...] = ()  # notes of the SafeImage
+    fingerprint: str = ""  # tells apart original images of one size; empty if unknown
 
     def picture(self) -> Image.Image:
         """Convert to a PIL image with hatched padding, so that the padding is not mistaken for a part of the image."""

@@ -1,6 +1,7 @@
 """Conversion of any pixel format to 8-bit RGB, upright and on a white background."""
 
 from dataclasses import dataclass
+from hashlib import blake2b
 
 import numpy as np
 from PIL import Image
@@ -12,6 +13,8 @@ _TURNS = ["FLIP_LEFT_RIGHT", "ROTATE_180", "FLIP_TOP_BOTTOM", "TRANSPOSE", "ROTA
 # Inverse of each EXIF orientation.
 _UPRIGHT = {orientation: Image.Transpose[turn] for orientation, turn in enumerate(_TURNS, start=2)}
 
+_SAMPLED = 64  # pixels of each side in a fingerprint
+
 Box = tuple[int, int, int, int]  # left, top, right, bottom
 
 
@@ -22,6 +25,13 @@ class SafeImage:
 
     rgb: Image.Image  # mode "RGB"
     notes: tuple[str, ...] = ()  # sentences on conversions that users should know about
+
+
+def image_fingerprint(image: SafeImage) -> str:
+    """Return a text that tells an image apart from others of the same size, by at most 64 x 64 of its pixels."""
+    width, height = image.rgb.size
+    sample = image.rgb.resize((min(width, _SAMPLED), min(height, _SAMPLED)), Image.Resampling.NEAREST)
+    return blake2b(sample.tobytes(), digest_size=8).hexdigest()
 
 
 def upright(rgb: Image.Image, orientation: int) -> Image.Image:

@@ -12,6 +12,7 @@ from ..errors import ImageError
 from ..errors.arguments import array, is_number, is_whole, one_of, shown
 from .geometry import Geometry, Prepared, box
 from .limits import MAX_PIXELS
+from .pixels import image_fingerprint
 from .reading import SafeImage
 
 FITS = ("crop", "squash", "pad", "native")
@@ -184,7 +185,8 @@ def prepare(
     canvas.paste(original.resize(resized, Image.Resampling[preprocessing.interpolation.upper()]), (x, y))
     pixels = np.array(canvas).reshape(*model[::-1], channels)
     pixels.flags.writeable = False
-    return Prepared(pixels, Geometry(original.size, model, patch, *map(box, across, down)), image.notes)
+    geometry = Geometry(original.size, model, patch, *map(box, across, down))
+    return Prepared(pixels, geometry, image.notes, image_fingerprint(image))
 
 
 def normalise(pixels: np.ndarray, preprocessing: Preprocessing = IMAGENET) -> np.ndarray:

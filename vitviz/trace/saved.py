@@ -69,7 +69,8 @@ def _build(
     if about["image"] is not None:
         geometry = _geometry(about["image"]["geometry"])
         _require(geometry.grid == grid and geometry.patch == config.patch_size)
-        image = Prepared(_frozen(tensors["pixels"]), geometry, _texts(about["image"]["notes"]))
+        (image_fingerprint,) = _texts([about["image"].get("fingerprint", "")])  # older files have none
+        image = Prepared(_frozen(tensors["pixels"]), geometry, _texts(about["image"]["notes"]), image_fingerprint)
     preprocessing = _dataclass(Preprocessing, about["preprocessing"])
     weights = {key.removeprefix("model."): value for key, value in tensors.items() if key.startswith("model.")}
     if model is None:

@@ -38,7 +38,9 @@ def arrays_and_json(trace: Any) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         "notes": model.notes,
         "fingerprint": fingerprint(model),
         "grid": trace.grid,
-        "image": None if image is None else {"geometry": asdict(image.geometry), "notes": image.notes},
+        "image": None
+        if image is None
+        else {"geometry": asdict(image.geometry), "notes": image.notes, "fingerprint": image.fingerprint},
         "edited": trace.edited,
         "edits": [_edit_to_json(edit) for edit in trace.edits],
     }

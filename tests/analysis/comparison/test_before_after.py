@@ -1,5 +1,6 @@
 """Comparison before and after training, and components of several images, against plain numpy."""
 
+import copy
 from dataclasses import replace
 
 import numpy as np
@@ -7,9 +8,10 @@ import pytest
 import torch
 
 import vitviz
-from vitviz.analysis.comparison import attention_divergence, joint_pca, linear_cka
+from vitviz.analysis.comparison import Comparison, attention_divergence, joint_pca, linear_cka
 from vitviz.errors import ArgumentError, ModelError
 from vitviz.model.edits import HeadAblation
+from vitviz.notation.marks import percent
 from vitviz.ui.app import state
 
 
@@ -132,3 +134,51 @@ def test_too_many_images_and_other_models_are_refused(small, checkpoints):
         joint_pca([], 0)
     with pytest.raises(ModelError, match="different models"):
         joint_pca([trace, checkpoints[0]], 0)
+
+
+def changed(change) -> Comparison:
+    """Compare the digits model with a copy of which the blocks were changed."""
+    before = vitviz.load("digits")
+    after = copy.deepcopy(before)
+    with torch.no_grad():
+        change(after.blocks)
+    return vitviz.compare(*(model.trace(state.samples()["digit-4"]) for model in (before, after)))
+
+
+def test_tokens_that_differ_slightly_are_not_called_equal():
+    found = changed(lambda blocks: blocks[2].attn.qkv.weight.mul_(1.001))
+    assert not found.token_change[:2].any()
+    assert (found.token_change[2:] > 0).all()
+    assert (found.token_change < 1e-2).all()
+    attention, tokens, weights, _ = found.sentences()
+    assert "equal after all" not in tokens
+    assert f"layer {found.token_change.argmax() + 1}" in tokens
+    assert percent(float(found.token_change.max())) in tokens
+    assert "0.000" not in attention
+    assert "layer 3" in weights
+    assert "5 layers" in weights, "those that are equal"
+
+
+def test_a_change_of_norms_is_a_change():
+    before = vitviz.load("digits").trace(state.samples()["digit-4"])
+    names = [f"blocks.{layer}.resid_post" for layer in range(before.layers)]
+    longer = before.with_recorded({name: 2 * value for name, value in before.activations(*names).items()})
+    found = vitviz.compare(before, longer)
+    np.testing.assert_allclose(found.token_cosine, 1, atol=1e-6)
+    np.testing.assert_allclose(found.token_change, 1, atol=1e-6)
+    assert "equal" not in found.sentences()[1]
+
+
+def test_numbers_that_are_not_defined_are_in_no_sentence():
+    before = vitviz.load("digits")
+    zero = copy.deepcopy(before)
+    for parameter in zero.parameters():
+        parameter.data.zero_()
+    traces = [model.trace(state.samples()["digit-4"]) for model in (zero, before)]
+    for pair in (traces, traces[::-1], (traces[0], traces[0])):
+        found = vitviz.compare(*pair)
+        assert not any(word in sentence for sentence in found.sentences() for word in ("nan", "inf"))
+    assert not found.token_change.any()
+    assert not found.weights.any()
+    assert (found.token_cosine == 1).all(), "equal tokens, also if they are zero"
+    assert np.isnan(vitviz.compare(*traces).weights).all()

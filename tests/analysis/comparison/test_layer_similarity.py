@@ -6,7 +6,7 @@ import torch
 
 import vitviz
 from vitviz.analysis.comparison import layer_similarity, linear_cka
-from vitviz.errors import ArgumentError
+from vitviz.errors import ArgumentError, ImageError
 from vitviz.ui.app import state
 
 
@@ -117,3 +117,14 @@ def test_too_few_images_are_refused(small):
         vitviz.cka(small, small, [])
     with pytest.raises(ArgumentError, match="images"):
         vitviz.cka(small, small, [torch.zeros(3, 32, 48)] * 3, over="images")
+
+
+def test_messages_name_the_image_and_a_size_that_fits_both_models(model):
+    digits, images = vitviz.load("digits"), [state.samples()[name] for name in ("digit-4", "cat")]
+    with pytest.raises(ImageError, match="multiple of 28"):
+        vitviz.cka(digits, model, images, size=13)
+    assert vitviz.cka(digits, model, images, size=28 * 2).values.shape == (6, 12)
+    with pytest.raises(ImageError, match=r"images\[1\]"):
+        vitviz.cka(digits, digits, [images[0], b"no image"])
+    with pytest.raises(ArgumentError, match="larger size"):
+        vitviz.cka(digits, digits, images, size=4)

@@ -1,5 +1,9 @@
 """Resemblance of heads, divergence of attention, and places on grids that differ, against plain numpy and SciPy."""
 
+import io
+from dataclasses import replace
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -131,3 +135,16 @@ def test_wrong_heads_and_measures_are_refused(small):
         head_resemblance(trace, trace, 0, 3)
     with pytest.raises(ArgumentError, match="measure"):
         head_resemblance(trace, trace, 0, 0, measure="distance")
+
+
+def test_a_mirrored_image_is_another_image(model, tmp_path):
+    image = Image.open(io.BytesIO(state.samples()["cat"]))
+    original, mirrored = (model.trace(one) for one in (image, image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)))
+    for refused in (counterparts, partial(head_resemblance, layer=1, head=1), vitviz.compare):
+        with pytest.raises(ArgumentError, match="different images"):
+            refused(original, mirrored)
+    mirrored.save(tmp_path / "mirrored.trace")
+    with pytest.raises(ArgumentError, match="different images"):
+        counterparts(vitviz.open_trace(tmp_path / "mirrored.trace"), original)
+    again = replace(mirrored, image=replace(mirrored.image, fingerprint=""))  # of a file of an earlier version
+    assert len(counterparts(original, again)) == 256

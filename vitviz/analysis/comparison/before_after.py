@@ -14,6 +14,7 @@ from ..predictions import predictions
 from .changes import Comparison, OutputChange
 from .divergence import attention_divergence, check_same_shape
 from .layer_similarity import evenly_spaced, linear_cka
+from .places import same_original
 
 
 @typed
@@ -39,6 +40,7 @@ def compare(trace_a: Trace, trace_b: Trace) -> Comparison:
         names=(trace_a.model.name, trace_b.model.name),
         attention=None if differential else attention_divergence(trace_a, trace_b),
         token_cosine=np.array([_cosines(before[name], after[name]).mean() for name in names], np.float32),
+        token_change=np.array([_relative_norm(before[name], after[name]) for name in names], np.float32),
         token_cka=np.array([_cka(before[name], after[name], trace_a.prefix) for name in names], np.float32),
         weights=_weight_changes(trace_a, trace_b),
         output=_output_change(trace_a, trace_b),
@@ -49,7 +51,7 @@ def _same_image(trace_a: Trace, trace_b: Trace) -> bool:
     a, b = trace_a.image, trace_b.image
     if a is None or b is None:
         return np.array_equal(trace_a.pixels(), trace_b.pixels())
-    if a.geometry != b.geometry:
+    if a.geometry != b.geometry or not same_original(a, b):
         return False
     # Another interpolation gives other pixels of the same image.
     other = trace_a.model.preprocessing.interpolation != trace_b.model.preprocessing.interpolation
@@ -57,8 +59,18 @@ def _same_image(trace_a: Trace, trace_b: Trace) -> bool:
 
 
 def _cosines(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Return the cosine similarities of vectors [..., D] of the same index; 0 where one is zero."""
-    return np.clip((unit(a) * unit(b)).sum(axis=-1), -1, 1)
+    """Return the cosine similarities of vectors [..., D] of the same index; 1 if they are equal, 0 if one is zero."""
+    return np.where((a == b).all(axis=-1), 1, np.clip((unit(a) * unit(b)).sum(axis=-1), -1, 1))
+
+
+def _relative_norm(before: np.ndarray, after: np.ndarray) -> float:
+    """Return the L2 norm of a change, relative to the norm before; 0 without a change, else NaN if that norm is 0."""
+    before, after = before.astype(np.float64), after.astype(np.float64)
+    return _ratio(np.linalg.norm(after - before), np.linalg.norm(before))
+
+
+def _ratio(change: float, norm: float) -> float:
+    return float(change / norm) if norm else (float("nan") if change else 0.0)
 
 
 def _cka(a: np.ndarray, b: np.ndarray, prefix: int) -> float:
@@ -85,15 +97,15 @@ def _relative_change(before: torch.nn.Module, after: torch.nn.Module) -> float:
     with torch.no_grad():
         change = sum(float((new[name].double() - value.double()).square().sum()) for name, value in old.items())
         norm = sum(float(value.double().square().sum()) for value in old.values())
-    return (change / norm) ** 0.5 if norm else float("nan")
+    return _ratio(change**0.5, norm**0.5)
 
 
 def _output_change(trace_a: Trace, trace_b: Trace) -> OutputChange | None:
     before, after = trace_a.output.astype(np.float64), trace_b.output.astype(np.float64)
     if before.shape != after.shape:
         return None
-    old, new, change = (np.linalg.norm(vector) for vector in (before, after, after - before))
+    old, new = np.linalg.norm(before), np.linalg.norm(after)
     cosine = float(np.clip(before @ after / (old * new), -1, 1)) if old and new else float("nan")
     classes = trace_a.model.is_classifier and trace_b.model.is_classifier
     top = [predictions(trace, 1)[0] if classes else None for trace in (trace_a, trace_b)]
-    return OutputChange(cosine, float(change / old) if old else float("nan"), *top)
+    return OutputChange(cosine, _relative_norm(before, after), *top)

@@ -17,6 +17,7 @@ from ..ranking import largest
 
 Quantity = Literal["attention", "tokens", "structure", "weights"]
 QUANTITIES: tuple[Quantity, ...] = get_args(Quantity)
+ROUNDING = 1e-6  # of similarities
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class OutputChange:
 
     Attributes:
         cosine: cosine similarity of both outputs, from -1 to 1; NaN if one is zero.
-        relative_norm: L2 norm of the difference, relative to the output before; NaN if that is zero.
+        relative_norm: L2 norm of the difference, relative to the output before; NaN if only that is zero.
         before: top-1 class before; None for a model without classes.
         after: top-1 class after.
     """
@@ -61,17 +62,21 @@ class Comparison:
         names: names of the two models.
         attention: Jensen-Shannon divergence of each head's attention, averaged over the queries, in bits, float32
             [layer, head], from 0 (equal) to 1; None for differential attention, whose weights may be negative.
-        token_cosine: cosine similarity of each token with itself, averaged over the tokens, float32 [layer].
+        token_cosine: cosine similarity of each token with itself, averaged over the tokens, float32 [layer]. Tokens
+            that are equal count as 1, also if they are zero, and as 0 if only one of them is zero.
+        token_change: L2 norm of the change of all tokens, relative to the norm before, float32 [layer]: 0 for equal
+            tokens only. NaN if only the tokens before are zero.
         token_cka: linear CKA of the patches (see `cka`), float32 [layer]. Unlike the cosine, it does not change if all
             tokens are rotated or shifted together. NaN with fewer than four patches, or for patches that are all equal.
-        weights: L2 norm of the change of a layer's parameters, relative to the norm before, float32 [layer]; None for a
-            trace that was opened without its model.
+        weights: L2 norm of the change of a layer's parameters, relative to the norm before, float32 [layer]; NaN if
+            only those before are zero. None for a trace that was opened without its model.
         output: change of the output; None if the outputs have different lengths, as with another number of classes.
     """
 
     names: tuple[str, str]
     attention: np.ndarray | None
     token_cosine: np.ndarray
+    token_change: np.ndarray
     token_cka: np.ndarray
     weights: np.ndarray | None
     output: OutputChange | None
@@ -124,39 +129,62 @@ def _attention(found: Comparison) -> str:
     top = found.largest("attention", 1)[0]
     return (
         f"Head {top.head + 1} of layer {top.layer + 1} changed its attention most, by a Jensen-Shannon divergence of "
-        f"{top.value:.3f} bits (0 for equal attention, 1 for no token in common); the median of all heads is "
-        f"{float(np.median(found.attention)):.3f} bits."
+        f"{_small(top.value)} bits (0 for equal attention, 1 for no token in common); the median of all heads is "
+        f"{_small(float(np.median(found.attention)))} bits."
     )
 
 
 def _tokens(found: Comparison) -> str:
-    if (found.token_cosine > 1 - 1e-6).all():
+    if not found.token_change.any():
         return "The tokens are equal after all layers."
+    if (found.token_cosine > 1 - ROUNDING).all():
+        most = int(np.nanargmax(found.token_change))
+        return (
+            f"The tokens changed most after layer {most + 1}, by {percent(float(found.token_change[most]))} of their "
+            "norm, and keep their directions up to rounding."
+        )
     top = found.largest("tokens", 1)[0]
     cka = float(found.token_cka[top.layer])
-    structure = f", and the linear CKA of their patches is {cka:.3f}" if np.isfinite(cka) else ""
-    last = f" After the last layer, the cosine similarity is {float(found.token_cosine[-1]):.3f}."
+    structure = f", and the linear CKA of their patches is {near_one(cka)}" if np.isfinite(cka) else ""
+    last = f" After the last layer, the cosine similarity is {near_one(float(found.token_cosine[-1]))}."
     return (
         f"The tokens changed most after layer {top.layer + 1}, where their mean cosine similarity before and after is "
-        f"{1 - top.value:.3f}{structure}."
+        f"{near_one(1 - top.value)}{structure}."
     ) + last * (top.layer + 1 < len(found.token_cosine))
 
 
 def _weights(found: Comparison) -> str:
     if found.weights is None:
         return ""
-    if not found.weights.any():
+    changed = int((found.weights != 0).sum())
+    if not changed:
         return "The weights of all layers are equal in both models."
-    top, least = found.largest("weights")[0], found.largest("weights")[-1]
-    return (
-        f"The weights changed most in layer {top.layer + 1}, by {percent(top.value)} of their norm, and least in layer "
-        f"{least.layer + 1}, by {percent(least.value)}."
-    )
+    known = [one for one in found.largest("weights") if np.isfinite(one.value)]
+    if not known or not known[0].value:
+        return "The weights of the changed layers were all zero before."
+    top, least, layers = known[0], known[-1], len(found.weights)
+    most = f"The weights changed most in layer {top.layer + 1}, by {percent(top.value)} of their norm"
+    if changed < layers:
+        unchanged = layers - changed
+        return f"{most}; those of {'1 layer is' if unchanged == 1 else f'{unchanged} layers are'} equal in both models."
+    if len(known) < layers:
+        return f"{most}; those of some layers were all zero before."
+    return f"{most}, and least in layer {least.layer + 1}, by {percent(least.value)}."
+
+
+def _small(value: float) -> str:
+    return f"{value:.3f}" if value >= 0.0005 or not value else "less than 0.001"
+
+
+def near_one(value: float) -> str:
+    """Format a similarity with more digits if it would round to 1 without being 1, up to rounding errors."""
+    return f"{value:.{6 if 0.9995 <= value < 1 - ROUNDING else 3}f}"
 
 
 def _output(output: OutputChange) -> str:
     if output.before is None or output.after is None:
-        return f"The cosine similarity of both outputs is {output.cosine:.3f}."
+        known = np.isfinite(output.cosine)
+        return f"The cosine similarity of both outputs is {near_one(output.cosine)}." if known else ""
     before, after = output.before, output.after
     if before.index == after.index:
         return (

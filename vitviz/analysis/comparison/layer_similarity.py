@@ -10,17 +10,20 @@ References:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
-from ...errors import ArgumentError
+from ...errors import ArgumentError, ImageError
 from ...errors.arguments import array, at_least, one_of, typed
 from ...errors.brief import brief
 from ...errors.progress import Progress, silent
-from ...images import Size
+from ...images import Size, check_size
+from ...notation.marks import format_size
 from ...trace.inputs import ImageSource
 from ...trace.trace import Trace
 from ...trace.vision_transformer import VisionTransformer
@@ -92,6 +95,7 @@ def cka(
     one_of(over, ("patches", "images"), "kind of samples")
     needed = 1 if over == "patches" else FEWEST_SAMPLES
     at_least(len(images), needed, "The number of images")
+    check_common_size(size, model_a, model_b)
     report, sums, samples, minibatches = progress or silent, None, 0, 0
     for a, b in _minibatches(model_a, model_b, images, over, size, fit, report):
         batch = _Hsic.of(a, b)
@@ -136,7 +140,7 @@ class _Hsic:
     @classmethod
     def of(cls, a: np.ndarray, b: np.ndarray) -> _Hsic:
         """Compute the estimates for features [layer, sample, D] of both models."""
-        at_least(a.shape[1], FEWEST_SAMPLES, "The number of samples for CKA")
+        at_least(a.shape[1], FEWEST_SAMPLES, "The number of samples (patches or images) for CKA")
         grams = _grams(a)
         others = grams if b is a else _grams(b)
         return cls(_hsic(grams, others), _hsic_with_itself(grams), _hsic_with_itself(others))
@@ -149,6 +153,28 @@ class _Hsic:
         squares = self.a[:, None] * self.b
         positive = (self.a[:, None] > 0) & (self.b > 0)
         return np.divide(self.cross, np.sqrt(np.abs(squares)), out=np.full_like(squares, np.nan), where=positive)
+
+
+def check_common_size(size: Size | None, *models: VisionTransformer) -> None:
+    """Raise an `ImageError` unless a size, if one is given, consists of whole patches of all models."""
+    patches = sorted({model.config.patch_size for model in models})
+    if size is None or len(patches) == 1:
+        return
+    common = math.lcm(*patches)
+    if any(side % common for side in check_size(size, 1)):
+        raise ImageError(
+            f"A size of {format_size(size)} does not consist of whole patches of both models, which have "
+            f"{' and '.join(map(str, patches))} pixels; use a multiple of {common}."
+        )
+
+
+@contextmanager
+def _named(index: int, count: int) -> Iterator[None]:
+    """Name the image in an `ImageError`, if there are several."""
+    try:
+        yield
+    except ImageError as error:
+        raise (ImageError(f"images[{index}]: {error}") if count > 1 else error) from error
 
 
 def _minibatches(
@@ -169,10 +195,16 @@ def _minibatches(
     for part in parts:
         of_a, of_b = [], []
         for index in part:
-            trace_a = model_a.trace(images[index], size=size, fit=fit, record=record)
-            trace_b = trace_a if same else model_b.trace(images[index], size=size, fit=fit, record=record)
+            with _named(index, len(images)):
+                trace_a = model_a.trace(images[index], size=size, fit=fit, record=record)
+                trace_b = trace_a if same else model_b.trace(images[index], size=size, fit=fit, record=record)
             patches = paired_patches(trace_a, trace_b)
             if over == "patches":
+                if len(patches[0]) < FEWEST_SAMPLES:
+                    few = "1 patch" if len(patches[0]) == 1 else f"{len(patches[0])} patches"
+                    raise ArgumentError(
+                        f"The inputs have {few} in common, and CKA needs at least {FEWEST_SAMPLES}; use a larger size."
+                    )
                 chosen = evenly_spaced(len(patches[0]))
                 patches = tuple(of_model[chosen] for of_model in patches)
             of_a.append(_features(trace_a, patches[0], over))

@@ -6,7 +6,7 @@ import numpy as np
 
 from ...errors import ArgumentError
 from ...errors.arguments import typed
-from ...images.geometry import Geometry
+from ...images.geometry import Geometry, Prepared
 from ...trace.trace import Trace
 
 
@@ -24,17 +24,23 @@ def counterparts(trace_a: Trace, trace_b: Trace) -> np.ndarray:
         padding or outside of B's input.
 
     Raises:
-        ArgumentError: if the traces are of images of different sizes.
+        ArgumentError: if the traces are of different images.
     """
     if trace_a.image is None or trace_b.image is None:
         a, b = _whole(trace_a.grid), _whole(trace_b.grid)
     else:
         a, b = trace_a.image.geometry, trace_b.image.geometry
-        if a.original != b.original:
+        if not same_original(trace_a.image, trace_b.image):
             raise ArgumentError("The traces are of different images; trace one image with both models.")
     columns, rows = (_at(_centres(a, axis), b, axis) for axis in (0, 1))
     patches = rows[:, None] * trace_b.grid[1] + columns
     return np.where((rows[:, None] < 0) | (columns < 0), -1, patches).ravel()
+
+
+def same_original(a: Prepared, b: Prepared) -> bool:
+    """Return False if two inputs were made from different images."""
+    differ = a.fingerprint and b.fingerprint and a.fingerprint != b.fingerprint
+    return a.geometry.original == b.geometry.original and not differ
 
 
 def paired_patches(trace_a: Trace, trace_b: Trace) -> tuple[np.ndarray, np.ndarray]:
