@@ -13,7 +13,7 @@ from tests.support.programs import module
 from vitviz.notation.view import View
 
 pytestmark = pytest.mark.exhaustive
-TALL = {"width": 1366, "height": 2400}  # both explorers are in the window
+TALL = {"width": 1366, "height": 3600}  # all explorers are in the window
 CELLS = (
     "from dataclasses import asdict, replace\n"
     "import vitviz\n"
@@ -21,6 +21,7 @@ CELLS = (
     "one = trace.show(layer=11, head=3)\n"
     "one",
     "two = trace.show(layer=4, head=None, query=7)\ntwo",
+    "trace.show(layer=11, head=3, layers=[11])",
 )
 
 
@@ -39,7 +40,7 @@ def lab(folder, photo):
 
 @pytest.fixture(scope="module")
 def explorers(lab, browser):
-    """The notebook after both cells have run: the explorer of each."""
+    """The notebook after all cells have run: the explorer of each."""
     with browser.new_context(viewport=TALL) as context:
         page = context.new_page()
         page.set_default_timeout(1000 * PATIENCE)
@@ -50,10 +51,10 @@ def explorers(lab, browser):
             page.keyboard.press("Shift+Enter")
         roots = page.get_by_test_id("explorer")
         expect(roots).to_have_count(len(CELLS))
-        both = [ExplorerPage(page, root) for root in roots.all()]
-        for one in both:
+        shown = [ExplorerPage(page, root) for root in roots.all()]
+        for one in shown:
             expect(one.status).not_to_be_empty()
-        yield both
+        yield shown
 
 
 @pytest.fixture
@@ -67,7 +68,7 @@ def view_of(kernel, name):
 
 
 def test_it_shows_the_numbers_of_the_trace(explorers, trace):
-    one, two = explorers
+    one, two, _ = explorers
     for token in (1, 100, 256):
         one.hover(trace, token)
         assert one.shown == View(11, 3, token)
@@ -78,7 +79,7 @@ def test_it_shows_the_numbers_of_the_trace(explorers, trace):
 
 
 def test_pins_reach_the_kernel_and_the_other_explorer_keeps_its_view(explorers, kernel, trace):
-    one, two = explorers
+    one, two, _ = explorers
     before = view_of(kernel, "two")
     one.click(trace, 120)
     eventually(one.page, lambda: view_of(kernel, "one") == View(11, 3, 120))
@@ -89,17 +90,17 @@ def test_pins_reach_the_kernel_and_the_other_explorer_keeps_its_view(explorers, 
 
 
 def test_keys_reach_the_explorer_and_not_the_notebook(explorers, kernel):
-    one, _ = explorers
+    one, *_ = explorers
     kernel.run("one.view = replace(one.view, layer=5, head=2)")
     expect(one.root).to_have_attribute("data-layer", "5")
     one.image.focus()
     one.press("] . a b")
     eventually(one.page, lambda: view_of(kernel, "one") == View(6, 3, 120))
-    expect(one.page.locator(".jp-Notebook .jp-CodeCell")).to_have_count(3)  # two, and the one that follows the last
+    expect(one.page.locator(".jp-Notebook .jp-CodeCell")).to_have_count(1 + len(CELLS))  # one follows the last
 
 
 def test_the_kernel_moves_the_explorer_that_it_sets(explorers, kernel, trace):
-    one, two = explorers
+    one, two, _ = explorers
     before = one.shown
     kernel.run("two.view = replace(two.view, layer=2, head=5, query=33, direction='to')")
     expect(two.root).to_have_attribute("data-layer", "2")
@@ -111,7 +112,7 @@ def test_the_kernel_moves_the_explorer_that_it_sets(explorers, kernel, trace):
 
 
 def test_hovering_and_pins_go_on_after_the_kernel_was_killed(explorers, kernel, trace):
-    one, two = explorers
+    one, two, of_one_layer = explorers
     kernel.run("one.view = replace(one.view, layer=11, head=3)")
     expect(one.root).to_have_attribute("data-layer", "11")
     pid = kernel.run("import os", "os.getpid()")
@@ -128,3 +129,12 @@ def test_hovering_and_pins_go_on_after_the_kernel_was_killed(explorers, kernel, 
     one.head(0, 2).click()
     expect(one.root).to_have_attribute("data-layer", "0")
     one.shows_what_the_library_says(trace)
+    of_one_layer.hover(trace, 200)
+    of_one_layer.shows_what_the_library_says(trace)
+    of_one_layer.head(0, 2).click()
+    expect(of_one_layer.root).to_have_attribute("data-layer", "0")
+    of_one_layer.hover(trace, 50)
+    expect(of_one_layer.status).to_contain_text("kernel")
+    of_one_layer.head(11, 2).click()
+    of_one_layer.hover(trace, 100)
+    of_one_layer.shows_what_the_library_says(trace)

@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+import torch
 from streamlit.testing.v1 import AppTest
+from timm.models.vision_transformer import VisionTransformer as TimmViT
 
 import vitviz
 from tests.support.app_pages import opened, placed, query, show_instead, texts
@@ -205,3 +207,20 @@ def test_only_models_that_may_be_of_one_architecture_are_offered():
     assert "dinov2-small" not in offered
     assert not alternatives.of_one_architecture(choice("dinov2-small", "cat"))
     assert {"digits"} <= set(alternatives.of_any_kind(choice("dinov2-small", "cat")))
+
+
+def test_no_checkpoint_of_unknown_architecture_is_chosen_by_itself(tmp_path, monkeypatch):
+    for name, heads in (("first.pth", 3), ("second.pth", 3), ("other.pth", 2)):
+        model = TimmViT(img_size=64, patch_size=16, embed_dim=64 * heads, depth=2, num_heads=heads, num_classes=2)
+        torch.save(model.state_dict(), tmp_path / name)
+    monkeypatch.setenv("VITVIZ_CHECKPOINT_DIR", str(tmp_path))
+    app = page(mode="checkpoints", model="second.pth")
+    fine(app)
+    box = app.selectbox(key="compare_checkpoint")
+    assert box.value is None
+    assert {"first.pth", "other.pth"} <= set(box.options)
+    assert "before" not in query(app)
+    box.select("first.pth").run()
+    fine(app)
+    assert placed(app, "compare_sentences")
+    assert query(app)["before"] == "first.pth"

@@ -40,10 +40,18 @@ def test_the_view_follows_the_browser_and_can_be_set(small_trace):
     assert widget.get_state("view") == {"view": asdict(widget.view)}
 
 
-@pytest.mark.parametrize("change", [{"layer": 3}, {"head": 3}, {"query": 27}, {"layer": -1}])
-def test_a_view_that_the_trace_does_not_have_is_refused(small_trace, change):
+@pytest.mark.parametrize(
+    ("change", "wrong", "possible"),
+    [
+        ({"layer": 3}, "layer 3", "0 to 2"),
+        ({"head": 3}, "head 3", "0 to 2"),
+        ({"query": 27}, "query 27", "0 to 26"),
+        ({"layer": -1}, "layer -1", "0 to 2"),
+    ],
+)
+def test_a_view_that_the_trace_does_not_have_is_refused(small_trace, change, wrong, possible):
     widget = small_trace.show(layer=1, head=1)
-    with pytest.raises(ArgumentError):
+    with pytest.raises(ArgumentError, match=f"{wrong}.*{possible}"):
         widget.view = replace(widget.view, **change)
     assert widget.view == View(1, 1)
 

@@ -75,7 +75,7 @@ def privacy_note(choice: state.Choice, mark: str | None) -> None:
     """Say what becomes of a second image of the user's own."""
     with st.container(gap=None):  # fixed position
         if mark in OWN_LABELS:
-            kept = ", and the server's memory keeps it until about a minute after this tab is closed"
+            kept = ", and the server's memory keeps it until about a minute after this tab is closed or reloaded"
             name = escape_markdown(SECOND.image(choice).name)
             st.caption(f"Links do not include {name}{kept if mark == second_image.UPLOAD else ''}.")
 

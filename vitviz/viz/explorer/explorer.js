@@ -54,6 +54,7 @@ export class Explorer extends Component {
     const [key, ...keys] = state.parts;
     if (before?.key !== key) this.takeData(state, new Part(frame));
     this.data.take(keys, parts);
+    this.data.hasEnded = Boolean(state.has_ended); // nobody can send further layers
     this.linked.take(state, this.data);
     this.ref.cells.setAttribute("aria-busy", keys.some((_, i) => !parts[i]));
     const own = this.tools.stroke || this.viewTimer || this.mount.pending("view").length; // then the state from Python is older than the page

@@ -45,6 +45,7 @@ export function statusWords(data, view, token, weights) {
   const head = headWords(data, view.layer, view.head);
   const about = data.isPool(view.layer) ? head : `${head}, ${tokenWords(data, token)}`;
   if (weights) return `${about}: ${strongestWords(data, view, weights)}`;
+  if (data.hasEnded) return `${about}: this layer needs the kernel, which has ended`;
   return data.kept ? `${about}: not in this file, which has ${layerWords(data.kept)}` : `${about}: fetching this layer …`;
 }
 

@@ -3,6 +3,8 @@
 
 import { Explorer } from "./explorer.js";
 
+const ENDED = "comm_live_update"; // of the widget manager, once it has lost the kernel
+
 const bytesOf = (view) => new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
 
 // `model` holds the state that Python shares; what the user chooses is written to it.
@@ -51,18 +53,25 @@ function render({ model, el }) {
   const explorer = new Explorer(root.querySelector("[data-testid=explorer]"), new Shared(model));
   explorer.ref.link.hidden = true; // a notebook has no address of the view
 
+  let hasEnded = false; // whether the kernel has
   const receive = () => {
     const parts = [model.get("_frame"), ...model.get("_layers"), ...model.get("_rows"), ...model.get("_tokens")].map(bytesOf);
     explorer.receive({
       view: model.get("view"), style: model.get("style"), places: model.get("_places"), parts: model.get("_keys"),
-      token_source: model.get("_has_tokens") ? "" : null,
+      token_source: model.get("_has_tokens") ? "" : null, has_ended: hasEnded,
     }, parts);
+  };
+  const end = () => {
+    hasEnded = true;
+    receive();
   };
   receive();
   const shared = ["view", "style", "_keys"].map((name) => `change:${name}`).join(" ");
   model.on(shared, receive);
+  model.on(ENDED, end);
   return () => {
     model.off(shared, receive);
+    model.off(ENDED, end);
     unfollow();
     explorer.close();
   };

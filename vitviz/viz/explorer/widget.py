@@ -10,7 +10,8 @@ import anywidget
 import traitlets
 
 from ...errors import ArgumentError
-from ...notation.view import View, token_layout
+from ...notation.marks import join_words
+from ...notation.view import View, has_pool, scales, token_layout
 from ...trace.trace import Trace
 from ..browser.binary import header_of
 from ..browser.modules import link
@@ -71,7 +72,7 @@ class ExplorerWidget(anywidget.AnyWidget):
     def _check_view(self, proposal: dict[str, Any]) -> View:
         view = proposal["value"]
         if view != view.fitted(self._trace):
-            raise ArgumentError(f"The trace {self._trace!r} has no {view}; choose indices that it has.")
+            raise ArgumentError(_what_is_missing(view, self._trace))
         return view
 
     def _send_parts(self, change: dict[str, Any]) -> None:
@@ -103,6 +104,19 @@ class ExplorerWidget(anywidget.AnyWidget):
         layer = layer_of(self._trace, self.view)
         is_same = self._tokens and header_of(self._tokens[0])["tokens_of"] == layer
         return self._tokens if is_same else token_parts(self._trace, [layer])
+
+
+def _what_is_missing(view: View, trace: Trace) -> str:
+    """Return a sentence on the first part of a view that the trace does not have."""
+    fitted = view.fitted(trace)
+    if view.layer != fitted.layer:
+        return f"There is no layer {view.layer}; use 0 to {trace.layers - 1 + has_pool(trace)}."
+    if view.head != fitted.head:
+        return f"There is no head {view.head}; use 0 to {fitted.num_heads(trace) - 1}, or None for the mean."
+    if view.query != fitted.query:
+        last = trace.token_count - 1
+        return f"The query {view.query} is not here; use a token from 0 to {last}, or several from {trace.prefix}."
+    return f"The scale {view.scale!r} is not for this model; use {join_words(list(scales(trace)))}."
 
 
 def _keys_of(parts: Iterable[bytes]) -> list[str]:

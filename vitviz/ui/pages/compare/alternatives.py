@@ -26,6 +26,12 @@ def of_one_architecture(choice: state.Choice) -> list[str]:
     return [*(name for name in run if name != choice.model), *names]
 
 
+def surely_of_one_architecture(choice: state.Choice) -> str | None:
+    """Return the first of these models that is known to have the architecture; None if all would have to be loaded."""
+    run = zoo.run_names(choice.model)
+    return next((name for name in of_one_architecture(choice) if name in run or zoo.entry_of(name)), None)
+
+
 def other_choice(choice: state.Choice, name: str) -> state.Choice:
     """Return the same image for another model, at the same input size if the model offers it, and with the same fit.
 

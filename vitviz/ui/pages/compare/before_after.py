@@ -37,9 +37,15 @@ def draw(view: views.Compared) -> None:
             "Before",
             options,
             context=choice,
+            index=None,
+            required=True,
+            placeholder="Choose a checkpoint",
             format_func=lambda name: zoo.step_name(name) if name in zoo.run_names(choice.model) else models.title(name),
             width=320,
         )
+    if name is None:
+        st.info("Choose the checkpoint from before training; it must have the architecture of the model.")
+        return
     before = alternatives.other_choice(choice, name)
     found = comparisons.change(before, choice)
     section(

@@ -75,7 +75,7 @@ MODEL = Setting(
 )
 CHECKPOINT = Setting(
     "compare_checkpoint",
-    lambda choice: next(iter(alternatives.of_one_architecture(choice)), ""),
+    alternatives.surely_of_one_architecture,
     "before",
     read=lambda text, choice: one_of(alternatives.of_one_architecture(choice))(text),
     valid=lambda name, choice: name in alternatives.of_one_architecture(choice),

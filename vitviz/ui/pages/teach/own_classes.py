@@ -42,7 +42,7 @@ def draw(choice: state.Choice) -> None:
     class_sets(shown, _ACTIONS, **limits, key="teach_class_sets")
     with st.expander("Add samples"):
         _samples(choice)
-    st.caption("Your images stay in the server's memory until about a minute after this tab is closed.")
+    st.caption("Your images stay in the server's memory until about a minute after this tab is closed or reloaded.")
 
 
 def _samples(choice: state.Choice) -> None:
