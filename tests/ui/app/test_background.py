@@ -172,6 +172,19 @@ def test_a_result_that_is_too_large_to_be_kept_is_not_computed_for_ever(monkeypa
     assert runs == ["first"]
 
 
+def test_nor_if_it_ends_while_its_progress_is_drawn(slow, monkeypatch):
+    monkeypatch.setattr(cache.results, "most", 10)
+
+    def draw(request, step, job) -> None:
+        slow.go.set()
+        assert job._ended.wait(60)
+
+    monkeypatch.setattr(background, "_draw", draw)
+    app = click(page(lambda chosen, job: slow(chosen, job) or "x" * 100))
+    assert len(app.error) == 1
+    assert slow.runs == ["first"]
+
+
 def test_work_goes_on_below_a_dialog_and_the_page_does_not_wait_for_it(slow, monkeypatch):
     app = click(page(slow))
     assert slow.begun.wait(60)

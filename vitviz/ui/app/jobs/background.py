@@ -196,6 +196,8 @@ def _progress(work: Work, step: Step, job: queue.Job, draw_part: Callable[[Any],
     if draw_part is not None and job.part is not None:
         draw_part(job.part)
     if job.has_ended and _session().dialog in (None, work.place):
+        if job.error is None:  # otherwise, the page gets the job once more, and notes its error
+            _note_problems(work.place, [(work, step, job)])
         st.rerun()
 
 
@@ -290,16 +292,22 @@ def _have_ended(joined: Sequence[Joined]) -> bool:
 
 def _end(place: str, joined: Sequence[Joined]) -> NoReturn:
     """Note the problems of jobs that have ended, and run the page again."""
-    session = _session()
-    problems = [(work, _problem(step, job)) for work, step, job in joined if job.has_ended]
-    for work, problem in problems:
-        if problem is not None:  # do not try again
-            _stop(work.key, _keys(work), place, work.jobs)
-            session.outcomes[work.key] = str(problem) if isinstance(problem, VitvizError) else None
-    for _, problem in problems:
-        if problem is not None and not isinstance(problem, VitvizError):
+    for problem in _note_problems(place, joined):
+        if not isinstance(problem, VitvizError):
             raise problem
     again()
+
+
+def _note_problems(place: str, joined: Sequence[Joined]) -> list[Exception]:
+    """Withdraw the requests of jobs that have ended without a result, so that they are not tried again."""
+    problems = []
+    for work, step, job in joined:
+        problem = _problem(step, job) if job.has_ended else None
+        if problem is not None:
+            _stop(work.key, _keys(work), place, work.jobs)
+            _session().outcomes[work.key] = str(problem) if isinstance(problem, VitvizError) else None
+            problems.append(problem)
+    return problems
 
 
 def _run(step: Step, job: queue.Job) -> None:
