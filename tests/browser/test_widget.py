@@ -131,6 +131,17 @@ def test_linked_views_show_the_tokens_that_python_sends(notebook, small_trace):
     linked.tells_the_truth(small_trace, 1, 20)
 
 
+def test_linked_views_say_that_the_kernel_has_ended(notebook, small_trace):
+    (one,) = notebook((small_trace, View(1, 0, 9)))
+    linked = Linked(one)
+    one.page.evaluate("models[0].set('_has_tokens', true), models[0].set('view', models[0].get('view'))")
+    linked.switch.check()
+    expect(linked.root).to_contain_text("Fetching")
+    one.page.evaluate("models[0].listeners.find(([events]) => events === 'comm_live_update')[1]()")
+    expect(linked.root).to_contain_text("kernel")
+    expect(linked.root).not_to_contain_text("Fetching")
+
+
 def test_two_on_one_page_do_not_disturb_each_other(notebook, small_trace):
     first, second = notebook((small_trace, View(1, 0)), (small_trace, View(2, 1, 5)))
     first.click(small_trace, 9)

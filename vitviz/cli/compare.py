@@ -12,16 +12,15 @@ from ..analysis.comparison import MEASURES
 from ..analysis.comparison.layer_similarity import check_common_size
 from ..errors import VitvizError
 from ..images import Size
-from ..notation.marks import format_size, head_in_name, layer_in_name
+from ..notation.marks import head_in_name, layer_in_name
 from ..trace.atomic_write import write_atomically
-from ..trace.inputs import default_size
 from ..trace.vision_transformer import VisionTransformer
 from ..viz.export import DEFAULT_WIDTH, PICTURES
 from . import DEFAULT_MODEL, DEFAULT_THRESHOLD, origin
 from .console import json_line, printable
 from .ending import FINE, fatal_errors_reported
 from .inputs import Item, find
-from .model_options import Options, check_patches
+from .model_options import Options, check_patches, size_mark
 from .names import candidates, joined, mark, of_images, with_folder
 from .parse import parse_layer, parse_one_head
 from .result import Result, TracedImage, trace_image
@@ -170,8 +169,7 @@ def _marks(task: Task, model: VisionTransformer) -> Iterator[str]:
         yield task.measure if task.measure != MEASURES[0] else ""
     else:
         yield f"threshold{task.threshold:g}" if task.threshold != DEFAULT_THRESHOLD else ""
-    is_default = task.size in (None, default_size(model.config, model.preprocessing))
-    yield "" if is_default else f"{format_size(task.size)}px"
+    yield size_mark(task.size, model)
     yield task.fit or ""
     yield f"w{task.width}" if task.width else ""
 

@@ -13,8 +13,9 @@ import typer
 from ..errors import ModelError, VitvizError, VitvizWarning
 from ..images import Size, check_size
 from ..model.config import ViTConfig
+from ..notation.marks import format_size
 from ..notation.variables import DEVICE
-from ..trace.inputs import MAX_PATCHES
+from ..trace.inputs import MAX_PATCHES, default_size
 from ..trace.vision_transformer import VisionTransformer
 from ..zoo import files_of, load, takes_options
 from .checkpoint import Typed, as_typed, marks_of, options_of
@@ -95,6 +96,11 @@ class Options:
         if self.linear_head:
             files.append(self.linear_head)
         return max((file.stat().st_mtime for file in files), default=0)
+
+
+def size_mark(size: Size | None, model: VisionTransformer) -> str:
+    """Return the part of file names for an input size; empty for the model's default."""
+    return "" if size in (None, default_size(model.config, model.preprocessing)) else f"{format_size(size)}px"
 
 
 def check_patches(size: Size | None, config: ViTConfig) -> None:

@@ -14,9 +14,7 @@ import typer
 from ..errors import VitvizError
 from ..images import Size
 from ..model.config import ViTConfig
-from ..notation.marks import format_size
 from ..trace.atomic_write import write_atomically
-from ..trace.inputs import default_size
 from ..trace.vision_transformer import VisionTransformer
 from ..viz.export import DEFAULT_WIDTH, PICTURES
 from ..viz.provenance import describe_model, of_model
@@ -25,7 +23,7 @@ from . import DEFAULT_MODEL, origin
 from .console import Console
 from .ending import BAD_INPUT, FINE, SOME_FAILED, fatal_errors_reported
 from .inputs import Item, find
-from .model_options import Options, check_patches
+from .model_options import Options, check_patches, size_mark
 from .names import candidates, joined, labels, mark, of_images, short, with_folder
 from .report import Report, folders_of
 from .result import Result, TracedImage, trace_image
@@ -88,9 +86,7 @@ class Task:
         return [
             mark(self.model) if self.model != DEFAULT_MODEL else "",
             *self.options.marks,
-            f"{format_size(self.size)}px"
-            if self.size not in (None, default_size(model.config, model.preprocessing))
-            else "",
+            size_mark(self.size, model),
             self.fit if self.fit and (self.fit != model.preprocessing.fit or takes_options(self.model)) else "",
             f"w{self.width}" if self.width else "",
         ]

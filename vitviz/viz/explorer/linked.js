@@ -101,7 +101,8 @@ export class Linked {
     for (const picture of [components, similarity]) picture.clear(data.grid);
     const tokens = `the tokens after layer ${layer + 1}`;
     const isMissing = data.kept && !data.kept.includes(layer);
-    setText(similarity.facts, isMissing ? `This file does not have ${tokens}.` : `Fetching ${tokens} …`);
+    if (data.hasEnded) setText(similarity.facts, `The kernel, which has ended, did not send ${tokens}.`);
+    else setText(similarity.facts, isMissing ? `This file does not have ${tokens}.` : `Fetching ${tokens} …`);
     setText(components.facts, "");
   }
 
